@@ -1,0 +1,1 @@
+"""Benchmarks that engineers run with `vision bench NAME`."""

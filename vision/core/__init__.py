@@ -1,0 +1,1 @@
+"""Nouns and seams that every other part leans on; numpy and the standard library only."""
