@@ -59,7 +59,8 @@ def iou_matrix(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.f
     area_a = np.prod(a64[:, 2:] - a64[:, :2], axis=1)
     area_b = np.prod(b64[:, 2:] - b64[:, :2], axis=1)
     union = area_a[:, None] + area_b[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    ratio: NDArray[np.float64] = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return ratio
 
 
 def iou(a: Box, b: Box) -> float:
@@ -99,7 +100,8 @@ def homography(image: Sequence[Point], ground: Sequence[Point]) -> NDArray[np.fl
     if singular[7] < 1e-9 * singular[0]:
         raise ValueError("the points of a homography should not lie on one line")
     h: NDArray[np.float64] = np.linalg.inv(t_dst) @ vt[-1].reshape(3, 3) @ t_src
-    return h / h[2, 2]
+    scaled: NDArray[np.float64] = h / h[2, 2]
+    return scaled
 
 
 def apply_homography(h: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
