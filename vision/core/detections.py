@@ -53,5 +53,5 @@ class Detections:
 
     def normalised(self, width_px: int, height_px: int) -> NDArray[np.float32]:
         """(N, 4) boxes in 0–1 of the view."""
-        scaled: NDArray[np.float32] = self.xyxy / np.array([width_px, height_px, width_px, height_px], np.float32)
-        return scaled
+        size = np.array([width_px, height_px, width_px, height_px], np.float32)
+        return np.divide(self.xyxy, size, dtype=np.float32)

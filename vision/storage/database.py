@@ -1,0 +1,101 @@
+"""The database: one engine, its pragmas, migrations and transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from vision.core.errors import StorageError
+from vision.core.registry import redact_url
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """SQLite in WAL mode by default, PostgreSQL by URL."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: SQLAlchemy form, e.g. `sqlite:////var/lib/streetward/hub.db` or `postgresql+psycopg://…`."""
+        self.url = make_url(url)
+        if self.url.get_backend_name() == "sqlite" and self.url.database not in {None, "", ":memory:"}:
+            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(self.url, pool_pre_ping=True)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _pragmas)
+            event.listen(self.engine, "begin", _begin)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(reads=True), expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """All or nothing.
+
+        Raises:
+            StorageError: the database is away, locked for too long, or its disk is full.
+        """
+        with self._telling_outages(), self._writers.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent look that never waits for a writer; raises StorageError as `transaction` does."""
+        with self._telling_outages(), self._readers() as session:
+            yield session
+
+    @contextmanager
+    def _telling_outages(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if not error.connection_invalidated and not _is_outage(error):
+                raise
+            raise StorageError(f"database {redact_url(str(self.url))}: {error.orig}") from error
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to `revision`.
+
+        Raises:
+            StorageError: the database cannot be opened or written.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        try:
+            with self.engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
+        except DBAPIError as error:
+            raise StorageError(f"database {redact_url(str(self.url))}: {error.orig}") from error
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions on its own: _begin does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Any) -> None:
+    # A writer takes the write lock up front: one that reads first and writes later would fail with "database is
+    # locked" when another got in between, however long its busy_timeout.
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    text = str(error.orig).lower()
+    return any(word in text for word in ("disk is full", "disk i/o", "locked", "unable to open", "readonly", "connect"))

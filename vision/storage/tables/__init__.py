@@ -1,0 +1,38 @@
+"""The database's tables, one file for each part of the product that owns them."""
+
+from vision.storage.tables.access import ApiKey, AuditEntry, LoginSession, User
+from vision.storage.tables.base import Base
+from vision.storage.tables.cases import CaseRow, OutboxRow
+from vision.storage.tables.incidents import (
+    AlertRow,
+    CommentRow,
+    EvidenceRow,
+    FindingRow,
+    IncidentRow,
+    LogRow,
+    SuppressionRow,
+    WitnessRow,
+)
+from vision.storage.tables.registry import RegistryRow
+from vision.storage.tables.speakers import AnnouncementRow, PhraseRow
+
+__all__ = [
+    "AlertRow",
+    "AnnouncementRow",
+    "ApiKey",
+    "AuditEntry",
+    "Base",
+    "CaseRow",
+    "CommentRow",
+    "EvidenceRow",
+    "FindingRow",
+    "IncidentRow",
+    "LogRow",
+    "LoginSession",
+    "OutboxRow",
+    "PhraseRow",
+    "RegistryRow",
+    "SuppressionRow",
+    "User",
+    "WitnessRow",
+]

@@ -1,0 +1,155 @@
+"""Incidents, their append-only log, witnesses, alerts, evidence, comments, suppressions and kept findings."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vision.storage.tables.base import Base
+
+
+class IncidentRow(Base):
+    """One violation from first seen to proven gone. Scene times, unless a name says otherwise."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        Index(None, "status", "type", "began_at"),
+        Index(None, "camera_id", "view_id", "zone_id", "type", "status"),
+        Index(None, "updated_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    type: Mapped[str] = mapped_column(String(24))
+    subtype: Mapped[str] = mapped_column(String(24))
+    status: Mapped[str] = mapped_column(String(16))
+    camera_id: Mapped[str] = mapped_column(String(80))
+    view_id: Mapped[str] = mapped_column(String(80))
+    zone_id: Mapped[str] = mapped_column(String(80))
+    place: Mapped[str] = mapped_column(String(200), default="")
+    district: Mapped[str] = mapped_column(String(80), default="")
+    grid_id: Mapped[str | None] = mapped_column(String(40))
+    shop_id: Mapped[str | None] = mapped_column(String(80))
+    colour: Mapped[str | None] = mapped_column(String(8))  # of a repeat offender
+    longitude: Mapped[float | None]
+    latitude: Mapped[float | None]
+    began_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]  # dwell over
+    last_seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    object_count: Mapped[int] = mapped_column(default=0)
+    confidence: Mapped[float] = mapped_column(default=0.0)
+    verdict: Mapped[str | None] = mapped_column(String(16))  # an operator's
+    verdict_by: Mapped[str | None] = mapped_column(String(80))
+    why_zh: Mapped[str] = mapped_column(Text, default="")
+    why_en: Mapped[str] = mapped_column(Text, default="")
+    standard_ref: Mapped[str] = mapped_column(String(40), default="")
+    event_code: Mapped[str] = mapped_column(String(16), default="")
+    claimed_by: Mapped[str | None] = mapped_column(String(80))
+    claimed_until: Mapped[datetime | None]
+    state: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the life-cycle's own memory (ladder, counters)
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime]  # wall time
+
+
+class LogRow(Base):
+    """One step of an incident's life, never changed or removed."""
+
+    __tablename__ = "incident_log"
+    __table_args__ = (UniqueConstraint("incident_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"))
+    seq: Mapped[int]
+    from_status: Mapped[str | None] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(80))  # camera:…, operator:…, platform:…, timer
+    scene_at: Mapped[datetime]
+    wall_at: Mapped[datetime]
+    text_zh: Mapped[str] = mapped_column(Text, default="")
+    text_en: Mapped[str] = mapped_column(Text, default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class WitnessRow(Base):
+    """A camera's zone that saw the incident."""
+
+    __tablename__ = "witnesses"
+
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    view_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    zone_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class AlertRow(Base):
+    """What changed in an incident, as operators see it; `id` is the cursor of the alert stream."""
+
+    __tablename__ = "alerts"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(24))  # the incident's new status, or: updated, commented, overdue…
+    at: Mapped[datetime]
+    payload: Mapped[dict[str, Any]]
+
+
+class EvidenceRow(Base):
+    """One file of an incident; `id` is its key in the blob store."""
+
+    __tablename__ = "evidence"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(16))  # original, annotated, clip, after, after_annotated, blurred, audio
+    media_type: Mapped[str] = mapped_column(String(40))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    camera_id: Mapped[str] = mapped_column(String(80))
+    view_id: Mapped[str] = mapped_column(String(80))
+    captured_at: Mapped[datetime]
+    time_source: Mapped[str] = mapped_column(String(8))
+    received_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class CommentRow(Base):
+    __tablename__ = "comments"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"), index=True)
+    author: Mapped[str] = mapped_column(String(80))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class SuppressionRow(Base):
+    """A stretch of time, an area and a type in which nothing is raised, and who allowed it."""
+
+    __tablename__ = "suppressions"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    document: Mapped[dict[str, Any]]
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    approved_by: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class FindingRow(Base):
+    """A kept finding, compact, for replay and statistics."""
+
+    __tablename__ = "findings"
+    __table_args__ = (Index(None, "at"), Index(None, "camera_id", "view_id", "zone_id", "type", "at"))
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    camera_id: Mapped[str] = mapped_column(String(80))
+    view_id: Mapped[str] = mapped_column(String(80))
+    zone_id: Mapped[str] = mapped_column(String(80))
+    type: Mapped[str] = mapped_column(String(24))
+    state: Mapped[str] = mapped_column(String(8))
+    at: Mapped[datetime]
+    record: Mapped[dict[str, Any]]
