@@ -1,0 +1,1 @@
+"""Cases with the city's platforms: filed once, followed, and proven."""
