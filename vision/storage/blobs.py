@@ -1,0 +1,64 @@
+"""Evidence files in a folder or in S3, through obstore; a key once written never changes."""
+
+from pathlib import Path
+from typing import Any
+
+from vision.core.errors import NotThereError, StorageError
+from vision.core.registry import redact_url
+
+
+class ObjectBlobs:
+    """`file:///var/lib/streetward/evidence` or `s3://bucket/prefix` (credentials from the usual AWS settings)."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        """Raises StorageError when the folder or bucket cannot be used."""
+        from obstore.exceptions import BaseError
+        from obstore.store import from_url
+
+        self._error = BaseError
+        self.url = url
+        try:
+            if url.startswith("file://"):
+                Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+            self._store = from_url(url, **options)
+        except (BaseError, OSError) as error:
+            raise StorageError(f"evidence store {redact_url(url)}: {error}") from error
+
+    def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        from obstore.exceptions import AlreadyExistsError, NotSupportedError
+
+        attributes = {"Content-Type": media_type} if not self.url.startswith("file://") else None
+        try:
+            self._store.put(key, data, mode="create", attributes=attributes)
+        except AlreadyExistsError:
+            return
+        except NotSupportedError:  # a store without conditional writes
+            if not self.exists(key):
+                self._store.put(key, data, attributes=attributes)
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
+
+    def get(self, key: str) -> bytes:
+        try:
+            return bytes(self._store.get(key).bytes())
+        except FileNotFoundError as error:
+            raise NotThereError(f"evidence {key} is not there") from error
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
+
+    def exists(self, key: str) -> bool:
+        try:
+            self._store.head(key)
+        except FileNotFoundError:
+            return False
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
+        return True
+
+    def delete(self, key: str) -> None:
+        try:
+            self._store.delete(key)
+        except FileNotFoundError:
+            return
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error

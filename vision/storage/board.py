@@ -1,0 +1,102 @@
+"""What hub and workers tell each other besides findings: the camera list, health, and who is being watched."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from vision.core.errors import StorageError
+from vision.core.registry import redact_url
+
+_PREFIX = "streetward:"
+_LOOK_KEPT_S = 60
+
+
+class Board:
+    """A few keys in Redis. Small, overwritten, never a queue.
+
+    `cameras` the registry as workers need it, with a version; `health` one record per camera; `watched` the cameras
+    whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5)
+
+    def post_registry(self, version: int, document: Mapping[str, Any]) -> None:
+        with self._telling():
+            body = json.dumps({"version": version, "document": document}, ensure_ascii=False)
+            pipe = self._client.pipeline()
+            pipe.set(_PREFIX + "registry", body)
+            pipe.set(_PREFIX + "registry_version", version)
+            pipe.execute()
+
+    def registry_version(self) -> int | None:
+        with self._telling():
+            value: Any = self._client.get(_PREFIX + "registry_version")
+            return None if value is None else int(value)
+
+    def registry(self) -> dict[str, Any] | None:
+        with self._telling():
+            body: Any = self._client.get(_PREFIX + "registry")
+            return None if body is None else dict(json.loads(body)["document"])
+
+    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
+        """`at`: ISO time; readers call a camera `unwatched` when it grows old."""
+        with self._telling():
+            pipe = self._client.pipeline(transaction=False)
+            rows = {key: json.dumps({**value, "worker": worker, "at": at}) for key, value in cameras.items()}
+            if rows:
+                pipe.hset(_PREFIX + "health", mapping=rows)  # type: ignore[arg-type]
+            pipe.hset(_PREFIX + "workers", worker, json.dumps({"at": at, "cameras": len(cameras)}))
+            pipe.execute()
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        with self._telling():
+            rows: Any = self._client.hgetall(_PREFIX + "health")
+            return {key.decode(): json.loads(value) for key, value in rows.items()}
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        with self._telling():
+            rows: Any = self._client.hgetall(_PREFIX + "workers")
+            return {key.decode(): json.loads(value) for key, value in rows.items()}
+
+    def forget_health(self, camera_ids: Iterable[str]) -> None:
+        ids = list(camera_ids)
+        if ids:
+            with self._telling():
+                self._client.hdel(_PREFIX + "health", *ids)
+
+    def watch(self, camera_id: str, *, until_s: float) -> None:
+        """Ask for the camera's current pictures until `until_s` (Unix seconds)."""
+        with self._telling():
+            self._client.zadd(_PREFIX + "watched", {camera_id: until_s}, gt=True)
+
+    def watched(self, *, now_s: float) -> set[str]:
+        with self._telling():
+            pipe = self._client.pipeline(transaction=False)
+            pipe.zremrangebyscore(_PREFIX + "watched", "-inf", now_s)
+            pipe.zrange(_PREFIX + "watched", 0, -1)
+            return {member.decode() for member in pipe.execute()[1]}
+
+    def post_look(self, camera_id: str, jpeg: bytes) -> None:
+        with self._telling():
+            self._client.set(f"{_PREFIX}look:{camera_id}", jpeg, ex=_LOOK_KEPT_S)
+
+    def look(self, camera_id: str) -> bytes | None:
+        """The newest picture asked for by `watch`, JPEG; None until a worker has posted one."""
+        with self._telling():
+            value: Any = self._client.get(f"{_PREFIX}look:{camera_id}")
+            return value if value is None else bytes(value)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise StorageError(f"Redis {redact_url(self._url)}: {error}") from error
