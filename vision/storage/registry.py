@@ -90,11 +90,18 @@ class Registry:
         row = session.get(RegistryRow, (kind, key))
         if row is not None and not row.deleted and row.document == document:
             return False
-        if row is None:
-            row = RegistryRow(kind=kind, id=key)
-            session.add(row)
-        row.document, row.deleted, row.version = document, False, self._next_version(session)
-        row.updated_at, row.updated_by = self._clock.now(), by
+        version = self._next_version(session)
+        session.merge(
+            RegistryRow(
+                kind=kind,
+                id=key,
+                document=document,
+                deleted=False,
+                version=version,
+                updated_at=self._clock.now(),
+                updated_by=by,
+            )
+        )
         session.flush()
         return True
 
