@@ -1,0 +1,81 @@
+"""The command line: thin, one function a command, errors as one sentence and an exit code."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vision import __version__
+from vision.core.errors import ConfigError, StreetwardError
+from vision.core.registry import redact_url
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
+config_app = typer.Typer(no_args_is_help=True, help="The configuration file's own description.")
+app.add_typer(config_app, name="config")
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
+
+
+@app.command()
+def check(config: ConfigFile) -> None:
+    """Report every mistake of a configuration file at once, with file and line."""
+    from vision.config.schema import load
+
+    city = load(config)
+    zones = sum(len(view.zones) for camera in city.cameras.items() for view in camera[1].to_core(camera[0]).views)
+    print(f"{config}: {len(city.cameras)} cameras, {zones} zones, {len(city.speakers)} speakers, no mistake")
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration file, for editors."""
+    from vision.config.reference import json_schema
+
+    print(json_schema(), end="")
+
+
+@config_app.command()
+def reference() -> None:
+    """Print the reference of every setting as Markdown."""
+    from vision.config.reference import markdown
+
+    print(markdown(), end="")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context, name: str) -> None:
+    """Run a benchmark: ingest, detect, accuracy, events, inject, hub, cases, cluster or end_to_end.
+
+    Everything after the name goes to the benchmark; `vision bench NAME --help` lists it.
+    """
+    from vision.benchmarks import run
+
+    raise typer.Exit(run(name, context.args))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"streetward {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Streetward: video monitoring for cities."""
+
+
+def main() -> None:
+    """Run a command; every error of ours ends as one sentence on stderr and its exit code."""
+    try:
+        app(standalone_mode=True)
+    except StreetwardError as error:
+        lead = "" if isinstance(error, ConfigError) else "vision: "
+        print(f"{lead}{redact_url(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
