@@ -1,0 +1,1 @@
+"""Cameras to looks: live RTSP, clips, and the only place that reconnects."""

@@ -1,0 +1,39 @@
+"""Decoded pictures to BGR arrays: converted and scaled once, by libswscale, never enlarged."""
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from vision.core.frames import Image
+
+
+def fitted(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    """The size with its longest side at most `longest_px`, same shape, both sides even, never larger."""
+    scale = min(1.0, longest_px / max(width, height))
+    if scale == 1.0:
+        return width, height
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+class Scaler:
+    """Turns one camera's decoded pictures into looks. Keeps libswscale's context between pictures."""
+
+    def __init__(self, look_px: int, *, keep_full: bool) -> None:
+        self.look_px, self.keep_full = look_px, keep_full
+        self._look, self._full = VideoReformatter(), VideoReformatter()
+
+    def looks(self, picture: VideoFrame) -> tuple[Image, Image | None]:
+        """The look with its longest side at most `look_px`, and the full picture where it was asked for."""
+        width, height = fitted(picture.width, picture.height, self.look_px)
+        image = self._bgr(self._look, picture, width, height)
+        if not self.keep_full:
+            return image, None
+        if (width, height) == (picture.width, picture.height):
+            return image, image
+        return image, self._bgr(self._full, picture, picture.width, picture.height)
+
+    @staticmethod
+    def _bgr(reformatter: VideoReformatter, picture: VideoFrame, width: int, height: int) -> Image:
+        scaled = reformatter.reformat(picture, width, height, "bgr24", interpolation=Interpolation.AREA, threads=1)
+        image: Image = np.ascontiguousarray(scaled.to_ndarray(), dtype=np.uint8)
+        return image
