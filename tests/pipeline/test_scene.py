@@ -1,0 +1,92 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import accumulate
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tracking.looks import BIKE, NAMES, Sighting, detections
+from vision.core.findings import Finding, FindingState, ViolationType
+from vision.core.frames import Frame, TimeSource
+from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.pipeline.scene import SceneAnalyser
+from vision.rules.settings import RuleSettings
+from vision.testing import EPOCH
+
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+ZONE = Zone("z", ZoneKind.BIKE_NO_PARKING, WHOLE, dwell_s=120)
+SEEN: Sighting = ("bicycle", BIKE, 0.6)
+RIDER: Sighting = ("person", (0.43, 0.32, 0.49, 0.48), 0.9)
+PICTURE = (np.indices((300, 300)).sum(axis=0) % 7 * 36).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+def analyser(zone: Zone = ZONE) -> SceneAnalyser:
+    view = View(zones=(zone,))
+    camera = Camera("gate", "rtsp://u:p@h/1", views=(view,))
+    return SceneAnalyser(camera, view, RuleSettings(), NAMES, "scripted-1")
+
+
+def look(a: SceneAnalyser, seconds: float, *sightings: Sighting) -> Finding:
+    frame = Frame(
+        "gate", "main", 0, round(seconds * 1000), seconds, EPOCH + timedelta(seconds=seconds), TimeSource.CAMERA,
+        PICTURE,
+    )  # fmt: skip
+    found = detections(*sightings)
+    scaled = type(found)((found.xyxy * 0.3).astype(np.float32), found.score, found.class_id, found.names)
+    (finding,) = (f for f in a.look(frame, scaled) if f.type is ViolationType.BIKE_MISPARKED)
+    return finding
+
+
+def first_dwelled_ms(times_ms: Sequence[int], arrives_ms: int) -> int | None:
+    a = analyser()
+    for now_ms in times_ms:
+        if look(a, now_ms / 1000, *([SEEN] if now_ms >= arrives_ms else [])).dwelled:
+            return now_ms
+    return None
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(400, 60_000), st.integers(0, 100_000), st.randoms(use_true_random=False))
+def test_dwell_does_not_depend_on_the_frame_rate(mean_gap_ms: int, arrives_ms: int, random: Random) -> None:
+    """However often and however unevenly it is looked at, it is told at the first look after its dwell."""
+    looks = 4 + (arrives_ms + 120_000) * 2 // mean_gap_ms
+    times_ms = list(accumulate(random.randint(mean_gap_ms // 2, mean_gap_ms * 3 // 2) for _ in range(looks)))
+    seen_ms = [t for t in times_ms if t >= arrives_ms]
+    due_ms = [t for t in seen_ms if t - seen_ms[0] >= 120_000]
+    assert first_dwelled_ms(times_ms, arrives_ms) == (due_ms[0] if due_ms else None)
+
+
+def test_a_finding_says_where_it_comes_from() -> None:
+    a = analyser()
+    look(a, 0, SEEN)
+    finding = look(a, 10, SEEN)
+    assert finding.state is FindingState.PRESENT
+    assert (finding.camera_id, finding.view_id, finding.zone_id) == ("gate", "main", "z")
+    assert (finding.model, finding.rules, finding.time_source) == ("scripted-1", "rules-1", TimeSource.CAMERA)
+
+
+def test_a_ridden_bike_never_counts_even_at_a_red_light() -> None:
+    a = analyser()
+    assert {look(a, s, SEEN, RIDER).state for s in range(0, 600, 10)} == {FindingState.ABSENT}
+
+
+def test_a_parked_bike_with_a_passer_by_is_still_the_same_bike() -> None:
+    a = analyser()
+    for s in range(0, 120, 10):
+        look(a, s, SEEN, *([RIDER] if s in {30, 40} else []))
+    assert look(a, 120, SEEN).dwelled
+
+
+def test_a_restart_loses_no_dwell() -> None:
+    before, after = analyser(), analyser()
+    look(before, 0, SEEN)
+    look(before, 60, SEEN)
+    after.restore(before.to_record())
+    assert look(after, 130, SEEN).dwelled
+
+
+def test_people_filling_the_zone_leave_it_unknown() -> None:
+    crowd: list[Sighting] = [("person", (x / 10, 0.0, x / 10 + 0.1, 1.0), 0.9) for x in range(8)]
+    assert look(analyser(), 0, *crowd).state is FindingState.UNKNOWN

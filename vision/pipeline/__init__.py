@@ -1,0 +1,1 @@
+"""The worker's runtime: a camera's stages in order."""

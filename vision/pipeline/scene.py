@@ -1,0 +1,122 @@
+"""A camera's stages in order: picture quality, standing objects, changes, rules, findings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.core.detections import Detections
+from vision.core.findings import Finding
+from vision.core.frames import Frame
+from vision.core.geometry import Box, contains
+from vision.core.registry import Camera, View, Zone
+from vision.core.scene import Quality, Scene
+from vision.rules.book import RuleBook
+from vision.rules.riding import ridden
+from vision.rules.settings import RuleSettings
+from vision.tracking.settings import TrackSettings
+from vision.tracking.static import StaticTracker
+
+PEOPLE = ("person",)
+VEHICLES = ("car", "truck", "bus", "train")
+BIKES = ("bicycle", "motorcycle")
+_GRID = 24
+
+
+class SceneAnalyser:
+    """One view of one camera, look by look.
+
+    It keeps what has to be remembered between looks (what stands where, the zone's clear reference) and nothing
+    else; `to_record` and `restore` carry that over a restart of the worker.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        view: View,
+        settings: RuleSettings,
+        names: Sequence[str],
+        model_version: str,
+        *,
+        track: TrackSettings | None = None,
+    ) -> None:
+        """`names`: the detector's classes; a rule that needs another class simply never sees it."""
+        self._camera, self._view = camera, view
+        self._book = RuleBook(settings)
+        self.names = tuple(names)
+        self._model_version = model_version
+        self._track = track or TrackSettings()
+        self._tracker = StaticTracker(self._track)
+        self._points = {zone.id: _inner_points(zone) for zone in view.zones}
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def look(self, frame: Frame, detections: Detections) -> list[Finding]:
+        """Judge one look. `detections` are in pixels of `frame.image`."""
+        return self._book.judge(self._view, self.scene(frame, detections))
+
+    def scene(self, frame: Frame, detections: Detections) -> Scene:
+        """What this look adds up to, before the rules: also what evidence and the bench draw."""
+        height, width = frame.image.shape[:2]
+        size = (width, height)
+        people, vehicles = detections.of(*PEOPLE), detections.of(*VEHICLES)
+        objects = self._tracker.update(frame.captured_at, without_ridden(detections), size)
+        hidden = _boxes(people, size) + _boxes(vehicles, size)
+        return Scene(
+            camera_id=self._camera.id,
+            at=frame.captured_at,
+            time_source=frame.time_source,
+            objects=objects,
+            people=_boxes(people, size),
+            vehicles=_boxes(vehicles, size),
+            hidden={zone.id: _hidden_share(self._points[zone.id], hidden) for zone in self._view.zones},
+            quality=Quality(),
+            size=size,
+            model=self._model_version,
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values: what a restarted worker needs so that no dwell is lost."""
+        return {"tracker": self._tracker.to_record()}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Go on from `to_record`.
+
+        Raises:
+            ValueError, KeyError, TypeError: the record is not an analyser's; nothing was changed.
+        """
+        self._tracker = StaticTracker.from_record(record["tracker"], self._track)
+
+
+def without_ridden(detections: Detections) -> Detections:
+    """Leave out bikes that carry their rider: they pass, and what passes is not looked at as standing."""
+    is_bike = np.isin([detections.class_name(row) for row in range(len(detections))], BIKES)
+    riders = detections.of(*PEOPLE).xyxy
+    keep = np.ones(len(detections), np.bool_)
+    keep[is_bike] = ~ridden(detections.xyxy[is_bike], riders)
+    return detections.select(keep)
+
+
+def _boxes(detections: Detections, size: tuple[int, int]) -> tuple[Box, ...]:
+    return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in detections.normalised(*size))
+
+
+def _inner_points(zone: Zone) -> NDArray[np.float64]:
+    """(N, 2) points spread over a zone."""
+    corners = np.array(zone.polygon, np.float64)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    steps = (np.arange(_GRID) + 0.5) / _GRID
+    grid = np.stack(np.meshgrid(*(low[i] + steps * (high[i] - low[i]) for i in (0, 1))), axis=-1).reshape(-1, 2)
+    inside: NDArray[np.float64] = grid[contains(zone.polygon, grid)]
+    return inside
+
+
+def _hidden_share(points: NDArray[np.float64], covers: Sequence[Box]) -> float:
+    if not len(points) or not covers:
+        return 0.0
+    boxes = np.array(covers)
+    inside = (points[:, None, :] >= boxes[None, :, :2]) & (points[:, None, :] <= boxes[None, :, 2:])
+    return float(np.mean(np.any(np.all(inside, axis=2), axis=1)))

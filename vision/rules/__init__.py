@@ -1,0 +1,1 @@
+"""What is a violation: standing objects, changes, zones and hours in; findings that explain themselves out."""

@@ -1,0 +1,55 @@
+"""The rule book: which rule holds in which kind of zone, and all rules asked about one look."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from vision.core.findings import Finding, ViolationType
+from vision.core.registry import View, Zone, ZoneKind
+from vision.core.scene import Scene
+from vision.rules.bikes import BikeRule
+from vision.rules.settings import RuleSettings
+
+
+class Rule(Protocol):
+    """One violation type."""
+
+    @property
+    def type(self) -> ViolationType: ...
+
+    def judge(self, view: View, zones: Sequence[Zone], scene: Scene) -> list[Finding]:
+        """At most one finding for each of `zones`, those of the view's zones in which this rule holds."""
+        ...
+
+
+RULES: dict[ViolationType, Callable[[RuleSettings], Rule]] = {
+    ViolationType.BIKE_MISPARKED: BikeRule,
+}
+
+SERVES: dict[ZoneKind, frozenset[ViolationType]] = {
+    ZoneKind.KEEP_CLEAR: frozenset(
+        {ViolationType.OUT_OF_STORE, ViolationType.GARBAGE, ViolationType.BIKE_MISPARKED}
+    ),  # bikes: only in views that have bays
+    ZoneKind.SHOPFRONT: frozenset({ViolationType.OUT_OF_STORE, ViolationType.GARBAGE}),
+    ZoneKind.BIKE_BAY: frozenset({ViolationType.BIKE_MISPARKED}),
+    ZoneKind.BIKE_NO_PARKING: frozenset({ViolationType.BIKE_MISPARKED}),
+    ZoneKind.PAVEMENT: frozenset({ViolationType.GARBAGE, ViolationType.BIKE_MISPARKED}),
+    ZoneKind.BIN: frozenset({ViolationType.GARBAGE}),
+    ZoneKind.ROAD: frozenset({ViolationType.GARBAGE}),
+    ZoneKind.IGNORE: frozenset(),
+}
+
+
+class RuleBook:
+    """All rules with one deployment's settings."""
+
+    def __init__(self, settings: RuleSettings | None = None) -> None:
+        self.settings = settings or RuleSettings()
+        self._rules = tuple(make(self.settings) for make in RULES.values())
+
+    def judge(self, view: View, scene: Scene) -> list[Finding]:
+        """What this look says of every zone of the view, one finding for each zone and type that holds there."""
+        findings: list[Finding] = []
+        for rule in self._rules:
+            zones = [zone for zone in view.zones if rule.type in SERVES[zone.kind]]
+            findings += rule.judge(view, zones, scene)
+        return findings

@@ -1,0 +1,70 @@
+"""Where things stand: footprints, zones, masked areas."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.core.geometry import Box, apply_homography, haversine_m, homography, share_inside
+from vision.core.registry import View, Zone, ZoneKind
+from vision.core.scene import Scene, StaticObject
+
+_FOOT_SHARE = 0.35  # the part of a box that stands on the ground, as seen from a mast
+_STANDS_SHARE = 0.5
+_MASKED_SHARE = 0.5
+
+
+def footprint(box: Box) -> Box:
+    """The lower part of a box: what touches the ground."""
+    x1, y1, x2, y2 = box
+    return x1, y2 - _FOOT_SHARE * (y2 - y1), x2, y2
+
+
+def stands_in(zone: Zone, box: Box) -> bool:
+    return share_inside(zone.polygon, footprint(box)) >= _STANDS_SHARE
+
+
+def stands_in_any(zones: Iterable[Zone], box: Box) -> bool:
+    return any(stands_in(zone, box) for zone in zones)
+
+
+def of_kind(zones: Iterable[Zone], *kinds: ZoneKind) -> tuple[Zone, ...]:
+    return tuple(zone for zone in zones if zone.kind in kinds)
+
+
+def masked(view: View, box: Box) -> bool:
+    """Whether an ignored area hides the thing."""
+    return any(share_inside(zone.polygon, box) >= _MASKED_SHARE for zone in of_kind(view.zones, ZoneKind.IGNORE))
+
+
+def standing(view: View, scene: Scene, names: frozenset[str]) -> tuple[StaticObject, ...]:
+    """The still, unmasked objects of some classes."""
+    return tuple(o for o in scene.objects if o.still and o.name in names and not masked(view, o.box))
+
+
+def size_px(box: Box, scene: Scene) -> tuple[float, float]:
+    """(width, height) of a box in pixels of the look."""
+    return (box[2] - box[0]) * scene.size[0], (box[3] - box[1]) * scene.size[1]
+
+
+def width_m(view: View, box: Box) -> float | None:
+    """Width of a standing thing on the ground in metres; None without calibration."""
+    if len(view.calibration) < 4:
+        return None
+    plane = homography([a for a, _ in view.calibration], [b for _, b in view.calibration])
+    left, right = apply_homography(plane, _lower_corners(box))
+    distance = haversine_m((float(left[0]), float(left[1])), (float(right[0]), float(right[1])))
+    return distance if math.isfinite(distance) else None
+
+
+def _lower_corners(box: Box) -> NDArray[np.float64]:
+    return np.array([[box[0], box[3]], [box[2], box[3]]], np.float64)
+
+
+def overlap_share(box: Box, other: Box) -> float:
+    """Share (0–1) of `box` that `other` covers."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return max(0.0, width) * max(0.0, height) / area if area > 0 else 0.0

@@ -1,0 +1,1 @@
+"""Objects that keep their place, matched across looks by where they stand."""

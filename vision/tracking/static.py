@@ -1,0 +1,224 @@
+"""Objects matched across looks by place, so that dwell is a matter of scene time and never of frame counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.core.detections import Detections
+from vision.core.geometry import Box, iou_matrix
+from vision.core.scene import StaticObject
+from vision.tracking.place import Boxes, Place, covered_share, moved
+from vision.tracking.settings import TrackSettings, family
+
+PEOPLE = frozenset({"person", "rider"})
+COVERS = PEOPLE | {"car", "truck", "bus", "train"}
+_SAME_IN_ONE_LOOK_IOU = 0.75  # two classes of a family on one object; neighbours in a dense row overlap less
+_ATTENDED_SHARE = 0.15
+_PART_INSIDE = 0.8
+
+
+class StaticTracker:
+    """The standing objects of one view.
+
+    Looks may come at any interval: what is compared is where things stand, what is summed up is time.
+    """
+
+    def __init__(self, settings: TrackSettings | None = None) -> None:
+        self._settings = settings or TrackSettings()
+        self._places: list[Place] = []
+        self._next_id = 1
+        self._began: datetime | None = None
+        self._last_look: datetime | None = None
+
+    def update(self, at: datetime, detections: Detections, size: tuple[int, int]) -> tuple[StaticObject, ...]:
+        """Take one look's detections in; give everything that keeps its place.
+
+        Args:
+            at: scene time of the look. One not after the last look changes nothing.
+            detections: boxes in pixels of a picture of `size`.
+            size: (width, height) in pixels.
+        """
+        if self._last_look is not None and at <= self._last_look:
+            return self.objects(self._last_look)
+        if self._last_look is None or (at - self._last_look).total_seconds() > self._settings.gap_s:
+            self._places, self._began = [], at
+        look = _Look.of(at, detections, size)
+        free = self._match(look, self._distinct(look))
+        self._note_unseen(look)
+        self._begin(look, free)
+        self._forget(at)
+        self._last_look = at
+        return self.objects(at)
+
+    def objects(self, at: datetime) -> tuple[StaticObject, ...]:
+        """What stands there as of `at`, oldest first."""
+        return tuple(self._object(place, at) for place in sorted(self._places, key=lambda p: (p.first_seen, p.id)))
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values: what a restarted worker needs to go on without losing dwell."""
+        return {
+            "next_id": self._next_id,
+            "began": None if self._began is None else self._began.isoformat(),
+            "last_look": None if self._last_look is None else self._last_look.isoformat(),
+            "places": [place.to_record() for place in self._places],
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any], settings: TrackSettings | None = None) -> "StaticTracker":
+        """The inverse of `to_record`.
+
+        Raises:
+            ValueError, KeyError, TypeError: the record is not a tracker's.
+        """
+        tracker = cls(settings)
+        tracker._next_id = int(record["next_id"])
+        tracker._began = None if record["began"] is None else datetime.fromisoformat(record["began"])
+        tracker._last_look = None if record["last_look"] is None else datetime.fromisoformat(record["last_look"])
+        tracker._places = [Place.from_record(place) for place in record["places"]]
+        return tracker
+
+    def _distinct(self, look: "_Look") -> list[int]:
+        """Rows worth tracking: known again or strong, and one row an object where a family fires twice."""
+        overlap = iou_matrix(look.boxes, look.boxes)
+        rows: list[int] = []
+        for row in np.argsort(-look.score, kind="stable"):
+            if look.names[row] in PEOPLE or look.score[row] < self._settings.keep_score:
+                continue
+            twin = any(
+                overlap[row, other] > _SAME_IN_ONE_LOOK_IOU and family(look.names[other]) == family(look.names[row])
+                for other in rows
+            )
+            if not twin:
+                rows.append(int(row))
+        return rows
+
+    def _match(self, look: "_Look", rows: list[int]) -> list[int]:
+        """Give sightings to the places they fit best, best fit first; returns the rows that fit none."""
+        for place in self._places:
+            place.missed_in_row += 1  # taken back when it is seen
+        if not self._places or not rows:
+            return rows
+        fit = self._fit(np.array([place.box for place in self._places]), look.boxes[rows])
+        same = np.array([[family(p.name) == family(look.names[row]) for row in rows] for p in self._places])
+        fit = np.where(same, fit, 0.0)
+        free, taken = set(rows), set[int]()
+        for flat in np.argsort(-fit, axis=None, kind="stable"):
+            which, column = divmod(int(flat), len(rows))
+            if fit[which, column] <= 0:
+                break
+            row = rows[column]
+            if which in taken or row not in free:
+                continue
+            taken.add(which)
+            free.discard(row)
+            self._see(self._places[which], look, row)
+            if self._has_moved(self._places[which]):
+                self._places[which].restart(look.at)
+        return [row for row in rows if row in free]
+
+    def _see(self, place: Place, look: "_Look", row: int) -> None:
+        place.see(
+            look.at,
+            look.names[row],
+            float(look.score[row]),
+            look.box(row),
+            attended=bool(look.attended[row]),
+            memory=self._settings.memory,
+        )
+
+    def _fit(self, anchors: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+        """(P, R) how well each box lies on each place: overlap, or being a part of it that did not shift."""
+        overlap = iou_matrix(anchors, boxes)
+        inside = np.stack([covered_share(boxes, anchor[None]) for anchor in anchors])
+        part = (inside >= _PART_INSIDE) & (overlap >= self._settings.match_iou / 2)
+        part &= moved(anchors, boxes) <= self._settings.still_shift
+        fit: NDArray[np.float64] = np.where((overlap >= self._settings.match_iou) | part, overlap, 0.0)
+        return fit
+
+    def _has_moved(self, place: Place) -> bool:
+        origin, now = np.array([place.origin]), np.array([place.box])
+        return bool(moved(origin, now)[0, 0] > self._settings.still_shift) or bool(
+            iou_matrix(origin, now)[0, 0] < self._settings.match_iou / 2
+        )
+
+    def _note_unseen(self, look: "_Look") -> None:
+        unseen = [place for place in self._places if place.missed_in_row]
+        if not unseen:
+            return
+        boxes = np.array([place.box for place in unseen])
+        hidden = covered_share(boxes, look.covers) >= self._settings.covered_share
+        for place, covered in zip(unseen, hidden, strict=True):
+            if covered:
+                place.missed_in_row -= 1
+                place.covered_since = place.covered_since or look.at
+            else:
+                place.missed += 1
+                place.covered_since = None
+
+    def _begin(self, look: "_Look", rows: list[int]) -> None:
+        for row in rows:
+            if look.score[row] < self._settings.start_score:
+                continue
+            place = Place(self._next_id, look.at, look.at, look.box(row), arrived=look.at != self._began)
+            self._next_id += 1
+            self._see(place, look, row)
+            self._places.append(place)
+
+    def _forget(self, at: datetime) -> None:
+        def gone(place: Place) -> bool:
+            if place.covered_since is not None:
+                return (at - place.covered_since).total_seconds() > self._settings.covered_after_s
+            missing_s = (at - place.last_seen).total_seconds()
+            return place.missed_in_row >= 2 and missing_s > self._settings.missing_after_s
+
+        self._places = [place for place in self._places if not gone(place)]
+        excess = len(self._places) - self._settings.most_places
+        if excess > 0:
+            self._places.sort(key=lambda place: (place.last_seen, place.looks))
+            del self._places[:excess]
+
+    def _object(self, place: Place, at: datetime) -> StaticObject:
+        return StaticObject(
+            id=place.id,
+            name=place.name,
+            box=place.box,
+            first_seen=place.first_seen,
+            last_seen=place.last_seen,
+            looks=place.looks,
+            presence=place.presence,
+            attended=place.attended / place.looks,
+            score=place.score,
+            still=place.looks >= 2
+            and (place.last_seen - place.first_seen).total_seconds() >= self._settings.settle_s
+            and place.presence >= self._settings.least_presence,
+            covered=place.covered_since is not None and place.last_seen < at,
+            arrived=place.arrived,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look's sightings: boxes (N, 4) in 0–1, and which of them a person touches."""
+
+    at: datetime
+    boxes: Boxes
+    names: tuple[str, ...]
+    score: NDArray[np.float32]
+    covers: Boxes
+    attended: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, at: datetime, detections: Detections, size: tuple[int, int]) -> "_Look":
+        boxes = detections.normalised(*size).astype(np.float64)
+        names = tuple(detections.class_name(row) for row in range(len(detections)))
+        covers = boxes[np.array([name in COVERS for name in names], np.bool_)]
+        people = boxes[np.array([name in PEOPLE for name in names], np.bool_)]
+        attended = covered_share(boxes, people) >= _ATTENDED_SHARE
+        return cls(at, boxes, names, detections.score, covers, attended)
+
+    def box(self, row: int) -> Box:
+        x1, y1, x2, y2 = (float(edge) for edge in self.boxes[row])
+        return x1, y1, x2, y2
