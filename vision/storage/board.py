@@ -17,8 +17,9 @@ _LOOK_KEPT_S = 60
 class Board:
     """A few keys in Redis. Small, overwritten, never a queue.
 
-    `cameras` the registry as workers need it, with a version; `health` one record per camera; `watched` the cameras
-    whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG).
+    `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
+    whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
+    what a view's analyser needs after a restart.
     """
 
     def __init__(self, url: str) -> None:
@@ -90,6 +91,18 @@ class Board:
         with self._telling():
             value: Any = self._client.get(f"{_PREFIX}look:{camera_id}")
             return value if value is None else bytes(value)
+
+    def post_memory(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """What a view's analyser has to remember over a restart, by `camera/view`."""
+        if records:
+            with self._telling():
+                rows = {key: json.dumps(record, separators=(",", ":")) for key, record in records.items()}
+                self._client.hset(_PREFIX + "memory", mapping=rows)  # type: ignore[arg-type]
+
+    def memory(self, key: str) -> dict[str, Any] | None:
+        with self._telling():
+            body: Any = self._client.hget(_PREFIX + "memory", key)
+            return None if body is None else dict(json.loads(body))
 
     def close(self) -> None:
         self._client.close()

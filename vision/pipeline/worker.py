@@ -1,0 +1,266 @@
+"""A worker: its cameras kept open, its looks judged, its findings sent; told what to watch by the board."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+import structlog
+
+from vision.config.registry import CameraConfig
+from vision.core.clock import Clock
+from vision.core.detections import Detections
+from vision.core.errors import StorageError
+from vision.core.findings import Finding
+from vision.core.frames import Frame
+from vision.core.ports import BlobStore
+from vision.core.registry import Camera, View
+from vision.pipeline.draw import jpeg
+from vision.pipeline.evidence import EvidenceRecorder
+from vision.pipeline.looks import Batcher, Looks
+from vision.pipeline.spool import Spool
+
+log = structlog.get_logger()
+
+_TICK_S = 1.0
+_MEMORY_S = 30.0
+_STILL_DOWN_S = 60.0
+
+
+class Analyser(Protocol):
+    """What a worker asks of pipeline.scene.SceneAnalyser."""
+
+    @property
+    def view(self) -> View: ...
+
+    def look(self, frame: Frame, detections: Detections) -> list[Finding]: ...
+
+    def blind(self, at: datetime, reason_zh: str, reason_en: str) -> list[Finding]:
+        """Unknown findings for every zone, while nothing can be seen."""
+        ...
+
+    def to_record(self) -> dict[str, Any]: ...
+
+    def restore(self, record: dict[str, Any]) -> None: ...
+
+
+class Supervisor(Protocol):
+    """What a worker asks of streams.supervisor.Supervisor."""
+
+    def apply(self, cameras: list[Camera]) -> None: ...
+
+    def health(self) -> Mapping[str, Any]: ...
+
+    def stop(self) -> None: ...
+
+
+class Mailbox(Protocol):
+    def take(self, limit: int, wait_s: float) -> list[Frame]: ...
+
+    def close(self) -> None: ...
+
+
+class Board(Protocol):
+    """What a worker asks of storage.board.Board."""
+
+    def registry_version(self) -> int | None: ...
+
+    def registry(self) -> dict[str, Any] | None: ...
+
+    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None: ...
+
+    def forget_health(self, camera_ids: list[str]) -> None: ...
+
+    def watched(self, *, now_s: float) -> set[str]: ...
+
+    def post_look(self, camera_id: str, jpeg: bytes) -> None: ...
+
+    def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None: ...
+
+    def memory(self, key: str) -> dict[str, Any] | None: ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One of our cameras."""
+
+    camera: Camera
+    analysers: dict[str, Analyser]
+    blind_at_s: float | None = None  # when it was last reported blind
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a worker is made of; app.py says which."""
+
+    clock: Clock
+    board: Board
+    blobs: BlobStore
+    spool: Spool
+    mailbox: Mailbox
+    supervisor: Supervisor
+    batcher: Batcher
+    make_analyser: Callable[[Camera, View], Analyser]
+
+
+@dataclass(slots=True)
+class Worker:
+    """Owns the threads of one worker process; `tick` once a second keeps it in step with the board."""
+
+    name: str
+    parts: Parts
+    _cameras: dict[str, _Watched] = field(default_factory=dict)
+    _version: int | None = None
+    _asked_for: frozenset[str] = frozenset()
+    _memory_at_s: float = 0.0
+    _away: bool = False
+    _looks: Looks = field(init=False)
+    _evidence: EvidenceRecorder = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._evidence = EvidenceRecorder(self.parts.blobs)
+        self._looks = Looks(self.parts.mailbox, self.parts.batcher, self._analyser, self._judged)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop."""
+        self.start()
+        try:
+            while not stop.is_set():
+                self.tick()
+                self.parts.clock.sleep(_TICK_S, stop)
+        finally:
+            self.stop()
+
+    def start(self) -> None:
+        self.parts.spool.start()
+        self._looks.start()
+
+    def stop(self) -> None:
+        """Cameras first, then the looks on their way, then what waits for the bus."""
+        self.parts.supervisor.stop()
+        self.parts.mailbox.close()
+        self._looks.stop()
+        self._remember(force=True)
+        self.parts.spool.stop()
+        log.info("worker_stopped", worker=self.name)
+
+    def tick(self) -> None:
+        """Take over a changed registry, post health, answer who is watched."""
+        try:
+            self._follow_registry()
+            self._post_health()
+            self._asked_for = frozenset(self.parts.board.watched(now_s=self.parts.clock.now().timestamp()))
+            self._remember()
+        except StorageError as error:
+            if not self._away:
+                log.warning("board_lost", worker=self.name, reason=str(error))
+            self._away = True
+        else:
+            if self._away:
+                log.info("board_regained", worker=self.name)
+            self._away = False
+
+    def _follow_registry(self) -> None:
+        version = self.parts.board.registry_version()
+        if version is None or version == self._version:
+            return
+        document = self.parts.board.registry() or {}
+        cameras = [CameraConfig.model_validate(doc).to_core(key) for key, doc in document.get("cameras", {}).items()]
+        self._adopt([camera for camera in cameras if camera.enabled])
+        self._version = version
+        log.info("registry_followed", worker=self.name, version=version, cameras=len(self._cameras))
+
+    def _adopt(self, cameras: list[Camera]) -> None:
+        """Only cameras that were added, changed or removed are touched."""
+        wanted = {camera.id: camera for camera in cameras}
+        with self._lock:
+            gone = [key for key in self._cameras if key not in wanted]
+            for key in gone:
+                del self._cameras[key]
+                self._evidence.forget(key)
+            for camera in cameras:
+                known = self._cameras.get(camera.id)
+                if known is None or known.camera != camera:
+                    self._cameras[camera.id] = _Watched(camera, self._analysers(camera, known))
+        self.parts.supervisor.apply(cameras)
+        self.parts.board.forget_health(gone)
+
+    def _analysers(self, camera: Camera, known: _Watched | None) -> dict[str, Analyser]:
+        """New ones that remember what the old ones, or a worker before us, saw standing."""
+        made = {}
+        for view in camera.views:
+            analyser = self.parts.make_analyser(camera, view)
+            before = known.analysers.get(view.id) if known is not None else None
+            key = f"{camera.id}/{view.id}"
+            record = before.to_record() if before is not None else self.parts.board.memory(key)
+            if record is not None:
+                try:
+                    analyser.restore(record)
+                except (ValueError, KeyError, TypeError) as error:
+                    log.warning("memory_not_restored", camera=camera.id, view=view.id, reason=str(error))
+            made[view.id] = analyser
+        return made
+
+    def _analyser(self, camera_id: str, view_id: str) -> Analyser | None:
+        with self._lock:
+            watched = self._cameras.get(camera_id)
+        return None if watched is None else watched.analysers.get(view_id)
+
+    def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
+        self.parts.spool.put(self._evidence.keep(analyser.view, frame, findings))
+        if frame.camera_id in self._asked_for:
+            try:
+                self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
+            except StorageError as error:
+                log.warning("look_not_shown", camera=frame.camera_id, reason=str(error))
+
+    def _post_health(self) -> None:
+        health = self.parts.supervisor.health()
+        now = self.parts.clock.now()
+        self._report_blind(health, now)
+        rows = {key: plain(asdict(value)) for key, value in health.items()}
+        self.parts.board.post_health(self.name, rows, at=now.isoformat())
+
+    def _report_blind(self, health: Mapping[str, Any], now: datetime) -> None:
+        """A camera that is down says unknown for its zones, at once and then every minute."""
+        now_s = self.parts.clock.monotonic_s()
+        with self._lock:
+            cameras = list(self._cameras.values())
+        for watched in cameras:
+            row = health.get(watched.camera.id)
+            if row is None or row.state.value in {"live", "connecting"}:
+                watched.blind_at_s = None
+            elif watched.blind_at_s is None or now_s - watched.blind_at_s >= _STILL_DOWN_S:
+                watched.blind_at_s = now_s
+                for analyser in watched.analysers.values():
+                    self.parts.spool.put(analyser.blind(now, "摄像机离线", f"the camera is {row.state.value}"))
+
+    def _remember(self, *, force: bool = False) -> None:
+        now_s = self.parts.clock.monotonic_s()
+        if not force and now_s - self._memory_at_s < _MEMORY_S:
+            return
+        self._memory_at_s = now_s
+        with self._lock:
+            records = {
+                f"{key}/{view_id}": analyser.to_record()
+                for key, watched in self._cameras.items()
+                for view_id, analyser in watched.analysers.items()
+            }
+        try:
+            self.parts.board.post_memory(records)
+        except StorageError as error:
+            log.warning("memory_not_kept", worker=self.name, reason=str(error))
+
+
+def plain(value: Any) -> Any:
+    """The same in JSON's own types."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, Enum) else value
