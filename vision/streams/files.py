@@ -46,7 +46,7 @@ class FileSource:
         """Looks with scene time = when it was opened + pts; ends with the clip unless it loops."""
         if self._began_at is None:
             raise SourceError(f"{self.path} is not open")
-        sampler = Sampler(self.camera.sample_s)
+        sampler = Sampler(self.camera.sample_s, early_s=0.0)
         begun_s, seq = self.clock.monotonic_s(), 0
         for picture, pts_s in self._pictures():
             if self._stopping.is_set():
