@@ -72,16 +72,17 @@ class Spool:
         return True
 
     def stop(self, wait_s: float = 2.0) -> None:
-        """Send what waits, for at most `wait_s`, and end."""
+        """End the thread, then send what waits, for at most `wait_s`."""
         deadline = self._clock.monotonic_s() + wait_s
-        while self.waiting() and self._clock.monotonic_s() < deadline:
-            if not self.flush_once():
-                break
         self._stopping.set()
         with self._filled:
             self._filled.notify_all()
         if self._thread.is_alive():
             self._thread.join(wait_s)
+        while self.waiting() and self._clock.monotonic_s() < deadline:
+            if not self.flush_once():
+                log.warning("findings_left_unsent", waiting=self.waiting())
+                return
 
     def _run(self) -> None:
         while not self._stopping.is_set():

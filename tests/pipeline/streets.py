@@ -1,0 +1,43 @@
+"""Small pictures, cameras and findings that the pipeline's tests share."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from vision.core.detections import Detections
+from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
+from vision.core.frames import Frame, TimeSource
+from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.testing import EPOCH
+
+WALK = Zone("walk", ZoneKind.BIKE_NO_PARKING, ((0.0, 0.2), (1.0, 0.2), (1.0, 1.0), (0.0, 1.0)), dwell_s=30)
+VIEW = View("main", zones=(WALK,))
+GATE = Camera("gate", "rtsp://admin:hunter2@10.0.0.5/101", sample_s=10, views=(VIEW,))
+NAMES = ("person", "bicycle")
+
+
+def frame(at_s: float = 0, camera_id: str = "gate", seq: int = 0) -> Frame:
+    image = np.full((120, 160, 3), 90, np.uint8)
+    image[::4] = 140
+    return Frame(camera_id, "main", 0, seq, at_s, EPOCH + timedelta(seconds=at_s), TimeSource.CAMERA, image)
+
+
+def bicycle() -> Detections:
+    return Detections(
+        np.array([[40, 50, 80, 100]], np.float32), np.array([0.8], np.float32), np.array([1], np.int32), NAMES
+    )
+
+
+def finding(state: FindingState, at_s: float, *, count: int = 1, dwell_s: float = 30) -> Finding:
+    at = EPOCH + timedelta(seconds=at_s)
+    thing = FindingObject("bicycle", (0.25, 0.4, 0.5, 0.8), 0.8, EPOCH, at)
+    made = Finding(
+        "gate", "main", "walk", ViolationType.BIKE_MISPARKED, Subtype.BIKE_MISPARKED, state, at, at, dwell_s,
+        Why("停放", "parked"),
+    )  # fmt: skip
+    return replace(made, since=EPOCH, objects=(thing,) * count) if state is FindingState.PRESENT else made
+
+
+def at(seconds: float) -> datetime:
+    return EPOCH + timedelta(seconds=seconds)

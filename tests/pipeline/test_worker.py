@@ -1,0 +1,237 @@
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from tests.pipeline.streets import NAMES, bicycle, frame
+from vision.core.detections import Detections
+from vision.core.errors import DetectorError, StorageError
+from vision.core.findings import Finding, FindingState
+from vision.core.frames import Image
+from vision.core.registry import Camera, View
+from vision.pipeline.scene import SceneAnalyser
+from vision.pipeline.spool import Spool
+from vision.pipeline.worker import Parts, Worker
+from vision.rules.settings import RuleSettings
+from vision.storage.bus import MemoryBus
+from vision.streams.mailbox import Mailbox
+from vision.testing import ManualClock, MemoryBlobs
+
+ZONE = {"kind": "bike_no_parking", "dwell_s": 30, "polygon": [[0, 0.2], [1, 0.2], [1, 1], [0, 1]]}
+GATE = {"url": "rtsp://u:hunter2@h/1", "zones": {"walk": ZONE}}
+
+
+class State(StrEnum):
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+
+
+@dataclass
+class Health:
+    state: State = State.LIVE
+
+
+@dataclass
+class FakeSupervisor:
+    applied: list[list[Camera]] = field(default_factory=list)
+    states: dict[str, Health] = field(default_factory=dict)
+
+    def apply(self, cameras: list[Camera]) -> None:
+        self.applied.append(list(cameras))
+        self.states = {camera.id: self.states.get(camera.id, Health()) for camera in cameras}
+
+    def health(self) -> Mapping[str, Any]:
+        return self.states
+
+    def stop(self) -> None:
+        self.states = {}
+
+
+@dataclass
+class FakeBoard:
+    version: int = 1
+    cameras: dict[str, Any] = field(default_factory=lambda: {"gate": GATE})
+    away: bool = False
+    health: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
+    looks: dict[str, bytes] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
+
+    def registry_version(self) -> int | None:
+        if self.away:
+            raise StorageError("Redis is away")
+        return self.version
+
+    def registry(self) -> dict[str, Any] | None:
+        return {"cameras": self.cameras}
+
+    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
+        self.health.update(cameras)
+
+    def forget_health(self, camera_ids: list[str]) -> None:
+        for key in camera_ids:
+            self.health.pop(key, None)
+
+    def watched(self, *, now_s: float) -> set[str]:
+        return self.wanted
+
+    def post_look(self, camera_id: str, jpeg: bytes) -> None:
+        self.looks[camera_id] = jpeg
+
+    def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None:
+        self.kept.update(records)
+
+    def memory(self, key: str) -> dict[str, Any] | None:
+        record: dict[str, Any] | None = self.kept.get(key)
+        return record
+
+
+class Instant:
+    """A batcher that answers at once."""
+
+    def __init__(self, answer: Detections | DetectorError) -> None:
+        self.answer = answer
+
+    def submit(self, image: Image, camera_id: str) -> "Future[Detections]":
+        future: Future[Detections] = Future()
+        if isinstance(self.answer, DetectorError):
+            future.set_exception(self.answer)
+        else:
+            future.set_result(self.answer)
+        return future
+
+
+@dataclass
+class Rig:
+    clock: ManualClock
+    board: FakeBoard = field(default_factory=FakeBoard)
+    supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
+    batcher: Instant = field(default_factory=lambda: Instant(bicycle()))
+
+    def worker(self) -> Worker:
+        def analyser(camera: Camera, view: View) -> SceneAnalyser:
+            return SceneAnalyser(camera, view, RuleSettings(), NAMES, "fake-1")
+
+        spool = Spool(self.bus, self.clock)
+        parts = Parts(
+            self.clock, self.board, self.blobs, spool, self.mailbox, self.supervisor, self.batcher, analyser
+        )  # fmt: skip
+        return Worker("w1", parts)
+
+    def look(self, worker: Worker, *seconds: float) -> list[Finding]:
+        """Hand in looks one by one, wait until each is judged, and return what was sent."""
+        got: list[Finding] = []
+        for number, at_s in enumerate(seconds):
+            self.mailbox.put(frame(at_s, seq=number))
+            for _ in range(100):
+                rows = self.bus.read(wait_s=0.1, limit=10)
+                if rows:
+                    got += [f for _key, f in rows]
+                    break
+        return got
+
+
+@pytest.fixture
+def rig(clock: ManualClock) -> Rig:
+    return Rig(clock)
+
+
+def test_looks_become_findings_with_evidence_once_the_bicycle_has_stood(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    findings = rig.look(worker, 0, 10, 20, 30, 40)
+    worker.stop()
+    assert [f.state for f in findings][1:] == [FindingState.PRESENT] * 4
+    assert [f.dwelled for f in findings][-1] is True
+    assert len(findings[1].evidence) == 2
+
+
+def test_a_restarted_worker_remembers_what_stood(rig: Rig) -> None:
+    first = rig.worker()
+    first.start()
+    first.tick()
+    rig.look(first, 0, 10, 20)
+    first.stop()
+    rig.mailbox = Mailbox()
+    second = rig.worker()
+    second.start()
+    second.tick()
+    findings = rig.look(second, 30)
+    second.stop()
+    assert findings[0].dwelled, "the dwell goes on where the first worker left off"
+
+
+def test_only_the_changed_camera_is_touched(rig: Rig) -> None:
+    worker = rig.worker()
+    rig.board.cameras = {"gate": GATE, "yard": {"url": "rtsp://h/2"}}
+    worker.tick()
+    gate = worker._cameras["gate"]
+    rig.board.cameras = {"gate": GATE, "yard": {"url": "rtsp://h/3"}, "roof": {"url": "rtsp://h/4"}}
+    worker.tick()
+    assert worker._cameras["gate"] is gate, "an unchanged version is not read again"
+    rig.board.version = 2
+    worker.tick()
+    assert worker._cameras["gate"] is gate
+    assert worker._cameras["yard"].camera.url == "rtsp://h/3"
+    rig.board.cameras, rig.board.version = {"gate": GATE}, 3
+    worker.tick()
+    assert set(worker._cameras) == set(rig.board.health) == {"gate"}
+
+
+def test_a_camera_that_is_down_says_unknown_at_once_and_then_every_minute(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    worker.parts.spool.flush_once()
+    rig.supervisor.states["gate"] = Health(State.RECONNECTING)
+    for _second in range(70):
+        worker.tick()
+        rig.clock.advance(1)
+    worker.parts.spool.flush_once()
+    told = [f for _key, f in rig.bus.read(wait_s=0, limit=99)]
+    assert [f.state for f in told] == [FindingState.UNKNOWN] * 2
+    assert told[0].why.zh == "摄像机离线"
+
+
+def test_a_board_that_is_away_leaves_the_cameras_running(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    rig.board.away = True
+    worker.tick()
+    assert set(worker._cameras) == {"gate"}
+    rig.board.away = False
+    worker.tick()
+    assert rig.board.health["gate"] == {"state": "live"}
+
+
+def test_somebody_watching_gets_the_current_picture(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    rig.board.wanted = {"gate"}
+    worker.tick()
+    rig.look(worker, 0)
+    worker.stop()
+    assert rig.board.looks["gate"].startswith(b"\xff\xd8")
+
+
+def test_a_failing_detector_costs_the_look_and_not_the_worker(rig: Rig) -> None:
+    rig.batcher.answer = DetectorError("out of memory")
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    rig.mailbox.put(frame(0))
+    done = threading.Event()
+    for _ in range(100):
+        if worker._looks.failed:
+            break
+        done.wait(0.05)
+    rig.batcher.answer = bicycle()
+    assert rig.look(worker, 10, 20)[-1].state is FindingState.PRESENT
+    worker.stop()
