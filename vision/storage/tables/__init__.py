@@ -1,6 +1,6 @@
 """The database's tables, one file for each part of the product that owns them."""
 
-from vision.storage.tables.access import ApiKey, AuditEntry, LoginSession, User
+from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, User
 from vision.storage.tables.base import Base
 from vision.storage.tables.cases import CaseRow, OutboxRow
 from vision.storage.tables.incidents import (
@@ -25,10 +25,12 @@ __all__ = [
     "CaseRow",
     "CommentRow",
     "EvidenceRow",
+    "FeedCursor",
     "FindingRow",
     "IncidentRow",
     "LogRow",
     "LoginSession",
+    "OneTimeLink",
     "OutboxRow",
     "PhraseRow",
     "RegistryRow",

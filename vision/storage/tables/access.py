@@ -41,6 +41,31 @@ class LoginSession(Base):
     user_name: Mapped[str] = mapped_column(String(80), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    csrf: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64), default="")
+
+
+class OneTimeLink(Base):
+    """A link that lets its holder set a password once: how the first administrator and every new user come in."""
+
+    __tablename__ = "one_time_links"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_name: Mapped[str] = mapped_column(String(80), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class FeedCursor(Base):
+    """How far a publisher (MQTT, webhook) has passed the alerts on."""
+
+    __tablename__ = "feed_cursors"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    alert_id: Mapped[int]
+    updated_at: Mapped[datetime]
 
 
 class AuditEntry(Base):

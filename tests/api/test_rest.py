@@ -1,0 +1,97 @@
+"""Cameras, evidence, speakers, statistics, health."""
+
+import cv2
+import httpx
+import numpy as np
+from sqlalchemy import select
+
+from tests.api.city import City
+from vision.storage.tables import AuditEntry
+
+
+def test_passwords_never_leave(city: City, client: httpx.Client) -> None:
+    city.board.states["gate"] = {"state": "reconnecting", "reason": "rtsp://admin:s3cret@10.0.0.5/stream: timed out"}
+    for path in ("/api/v1/cameras", "/api/v1/cameras/gate", "/api/v1/speakers", "/metrics"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "s3cret" not in answer.text
+
+
+def test_camera_states(city: City, client: httpx.Client) -> None:
+    city.board.states["gate"] = {"state": "reconnecting", "reason": "timed out"}
+    del city.board.states["lane"]
+    city.raise_incident("i-1")
+    items = {item["id"]: item for item in client.get("/api/v1/cameras").json()["items"]}
+    assert (items["gate"]["state"], items["gate"]["reason"]) == ("reconnecting", "timed out")
+    assert items["gate"]["open_incidents"] == 1
+    assert items["market"]["state"] == "live"
+    assert items["lane"]["state"] == "unwatched"
+
+
+def test_cameras_page_by_cursor(client: httpx.Client) -> None:
+    first = client.get("/api/v1/cameras", params={"limit": 2}).json()
+    second = client.get("/api/v1/cameras", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [item["id"] for item in first["items"] + second["items"]] == ["gate", "lane", "market"]
+    assert second["next_cursor"] is None
+
+
+def test_evidence_is_unchanged_and_every_look_is_written_down(city: City, client: httpx.Client) -> None:
+    city.raise_incident("i-1")
+    picture = client.get("/api/v1/incidents/i-1").json()["evidence"][0]
+    path = f"/api/v1/evidence/{picture['id']}"
+    answer = client.get(path, params={"reason": "appeal 7"})
+    assert answer.content == city.blobs.get(picture["id"])
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    with city.database.reading() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "evidence_seen")).all()
+    assert next((e.actor, e.subject, e.reason) for e in entries) == ("key:admin", picture["id"], "appeal 7")
+
+
+def test_a_small_copy_is_small(city: City, client: httpx.Client) -> None:
+    city.raise_incident("i-1")
+    picture = client.get("/api/v1/incidents/i-1").json()["evidence"][0]
+    for _ in range(2):
+        answer = client.get(f"/api/v1/evidence/{picture['id']}", params={"width": 320})
+        image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        assert image.shape[:2] == (180, 320)
+    assert client.get(f"/api/v1/evidence/{picture['id']}", params={"width": 333}).status_code == 422
+
+
+def test_speaking_is_part_of_the_incident(city: City, client: httpx.Client) -> None:
+    city.raise_incident("i-1")
+    body = {"incident_id": "i-1", "text": "请尽快挪走车辆"}
+    assert client.post("/api/v1/speakers/horn/announce", json=body).status_code == 202
+    event = city.desk.taken[0][1]
+    assert (event.actor, event.speaker_id, event.text) == ("key:admin", "horn", "请尽快挪走车辆")
+    assert client.post("/api/v1/speakers/nope/announce", json=body).status_code == 404
+    assert client.post("/api/v1/speakers/horn/announce", json={"text": "x"}).status_code == 503
+
+
+def test_statistics_count_what_happened(city: City, client: httpx.Client) -> None:
+    city.raise_incident("a", verdict="confirm")
+    city.raise_incident("b", verdict="reject", status="rejected")
+    city.raise_incident("c", status="lapsed")
+    city.raise_incident("d", verdict="confirm", status="filed")
+    city.add_case("d", filed_at=city.clock.now())
+    figures = client.get("/api/v1/statistics").json()
+    bikes = next(total for total in figures["totals"] if total["type"] == "bike_misparked")
+    assert (bikes["raised"], bikes["confirmed"], bikes["rejected"], bikes["filed"]) == (3, 2, 1, 1)
+    assert bikes["precision"] == 2 / 3
+    assert figures["ai_share"] == 1.0
+    table = client.get("/api/v1/statistics/trend.csv")
+    assert table.text.lstrip("\ufeff").splitlines()[1].split(",")[1:] == ["bike_misparked", "3", "2", "1", "1"]
+
+
+def test_health(client: httpx.Client) -> None:
+    assert client.get("/healthz", headers={"X-API-Key": ""}).text == "ok\n"
+    assert client.get("/readyz").status_code == 200
+    assert 'streetward_cameras{state="live"} 3.0' in client.get("/metrics").text
+
+
+def test_the_schema_is_served_and_names_every_scope(client: httpx.Client) -> None:
+    schema = client.get("/api/v1/openapi.json").json()
+    operations = [op for path, ops in schema["paths"].items() if path.startswith("/api/v1") for op in ops.values()]
+    assert operations
+    assert all(op.get("x-scope") for op in operations if "security" in op)

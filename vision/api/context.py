@@ -1,0 +1,27 @@
+"""What every route works with: the hub's services and what the API itself keeps, found on the app's state."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from vision.api.audit import AuditTrail
+from vision.api.identity import Identity
+from vision.api.services import HubServices
+from vision.api.thumbnails import Thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    services: HubServices
+    identity: Identity
+    audit: AuditTrail
+    thumbnails: Thumbnails
+
+
+def _of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Hub = Annotated[Context, Depends(_of)]

@@ -1,0 +1,68 @@
+"""Whether this process lives, is ready, and how it fares: for supervisors and Prometheus."""
+
+from collections import Counter
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import func, select, text
+
+from vision.api.access import Principal, Role
+from vision.api.context import Context, Hub
+from vision.api.problems import problem
+from vision.api.routes.cameras import camera_items
+from vision.core.errors import StorageError
+from vision.storage.tables import IncidentRow, OutboxRow
+
+router = APIRouter(tags=["health"])
+_EVERYTHING = Principal("system:metrics", "metrics", Role.VIEWER, (), "system")
+
+
+@router.get("/healthz", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def healthz() -> Response:
+    """The process answers."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/readyz", response_class=Response, responses={200: {"content": {"text/plain": {}}}, 503: {}})
+def readyz(hub: Hub) -> Response:
+    """The database and Redis answer, and alerts flow."""
+    ailing = []
+    try:
+        with hub.services.database.reading() as session:
+            session.execute(text("SELECT 1"))
+    except StorageError:
+        ailing.append("database")
+    try:
+        hub.services.board.workers()
+    except StorageError:
+        ailing.append("redis")
+    if hub.services.feed.stopped:
+        ailing.append("alert feed")
+    return problem(503, f"not ready: {', '.join(ailing)}") if ailing else Response("ready\n", media_type="text/plain")
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(hub: Hub) -> Response:
+    """Prometheus text: this process's own counters and the hub's present figures. Numbers only, no names of people."""
+    return Response(generate_latest(REGISTRY) + generate_latest(_gauges(hub)), media_type=CONTENT_TYPE_LATEST)
+
+
+def _gauges(hub: Context) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    incidents = Gauge("streetward_incidents", "Incidents by type and status", ("type", "status"), registry=registry)
+    outbox = Gauge("streetward_outbox", "Deliveries by kind and status", ("kind", "status"), registry=registry)
+    cameras = Gauge("streetward_cameras", "Cameras by state", ("state",), registry=registry)
+    listeners = Gauge("streetward_alert_listeners", "Clients that wait for alerts", registry=registry)
+    head = Gauge("streetward_alert_cursor", "Id of the newest alert passed on", registry=registry)
+    with hub.services.database.reading() as session:
+        by_state = select(IncidentRow.type, IncidentRow.status, func.count())
+        for kind, status, count in session.execute(by_state.group_by(IncidentRow.type, IncidentRow.status)):
+            incidents.labels(kind, status).set(count)
+        by_kind = select(OutboxRow.kind, OutboxRow.status, func.count())
+        for kind, status, count in session.execute(by_kind.group_by(OutboxRow.kind, OutboxRow.status)):
+            outbox.labels(kind, status).set(count)
+    for state, count in Counter(item["state"] for item in camera_items(hub, _EVERYTHING)).items():
+        cameras.labels(state).set(count)
+    listeners.set(hub.services.feed.listeners)
+    head.set(hub.services.feed.head)
+    return registry

@@ -1,0 +1,40 @@
+"""Who is signed in."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from vision.api import wire
+from vision.api.access import SCOPES, Principal, needs
+from vision.api.context import Hub
+from vision.api.problems import RESPONSES
+from vision.storage.tables import User
+
+router = APIRouter(prefix="/me", tags=["access"], responses=RESPONSES)
+
+
+@router.get("", response_model=wire.Viewer)
+def get_me(hub: Hub, who: Annotated[Principal, needs(None)]) -> dict[str, Any]:
+    """Who calls and what they may do; the console begins here."""
+    settings: dict[str, Any] = {}
+    city = hub.services.settings
+    if who.by == "session":
+        with hub.services.database.reading() as session:
+            user = session.get(User, who.name)
+            settings = {} if user is None else user.settings
+    return {
+        "name": who.name,
+        "role": who.role,
+        "scopes": sorted(SCOPES[who.role]),
+        "districts": list(who.districts),
+        "by": who.by,
+        "csrf": who.csrf,
+        "settings": settings,
+        "console": {
+            "name": city.name,
+            "language": city.language,
+            "time_zone": city.time_zone,
+            "version": city.version,
+            **city.console.model_dump(mode="json"),
+        },
+    }

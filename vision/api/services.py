@@ -1,0 +1,91 @@
+"""What the API stands on: the hub's parts, handed over by the composition root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from vision.alerts.feed import AlertFeed
+from vision.config.access import AccessConfig
+from vision.config.console import ConsoleConfig
+from vision.core.clock import Clock
+from vision.core.ports import BlobStore
+from vision.core.registry import Camera, Speaker
+from vision.incidents.events import Event
+from vision.storage.database import Database
+
+
+class Commands(Protocol):
+    """What operators do to incidents; hub.incidents.IncidentService."""
+
+    def command(self, incident_id: str, event: Event) -> Any:
+        """Apply one event in its own transaction; raises NotThereError, IllegalTransitionError, StorageError."""
+        ...
+
+
+class RegistryStore(Protocol):
+    """storage.registry.Registry."""
+
+    def cameras(self) -> dict[str, Camera]: ...
+
+    def camera(self, camera_id: str) -> Camera: ...
+
+    def speakers(self) -> dict[str, Speaker]: ...
+
+    def documents(self, kind: str) -> dict[str, dict[str, Any]]: ...
+
+    def document(self, kind: str, key: str) -> dict[str, Any]: ...
+
+    def put(self, kind: str, key: str, document: dict[str, Any], *, by: str) -> bool: ...
+
+    def remove(self, kind: str, key: str, *, by: str) -> None: ...
+
+    def version(self) -> int: ...
+
+
+class HealthBoard(Protocol):
+    """storage.board.Board: camera and worker health, and current pictures on demand."""
+
+    def health(self) -> dict[str, dict[str, Any]]: ...
+
+    def workers(self) -> dict[str, dict[str, Any]]: ...
+
+    def watch(self, camera_id: str, *, until_s: float) -> None: ...
+
+    def look(self, camera_id: str) -> bytes | None: ...
+
+
+class Announcements(Protocol):
+    """Speaking outside an incident, now; raises RetryLater, Rejected, NotThereError."""
+
+    def announce(self, speaker_id: str, *, text: str, phrase_id: str | None, actor: str) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Attributes:
+    name: what the console is headed with.
+    language: `zh` or `en`, until a person chooses.
+    time_zone: IANA name; statistics cut their days in it.
+    """
+
+    name: str = "Streetward"
+    language: str = "zh"
+    time_zone: str = "Asia/Shanghai"
+    access: AccessConfig = field(default_factory=AccessConfig)
+    console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    version: str = "0.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class HubServices:
+    """Everything the API calls. `announcements` is None where no loudspeaker can be used."""
+
+    database: Database
+    blobs: BlobStore
+    registry: RegistryStore
+    feed: AlertFeed
+    incidents: Commands
+    clock: Clock
+    board: HealthBoard
+    settings: ApiSettings
+    announcements: Announcements | None = None

@@ -1,0 +1,292 @@
+"""The shapes that go over the wire, as OpenAPI shows them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vision.core.findings import ViolationType
+from vision.core.incidents import CaseStatus, IncidentStatus, Verdict
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Words(Wire):
+    zh: str
+    en: str
+
+
+class CaseItem(Wire):
+    """The case with the city's platform; `id` is the platform's own, null until it is accepted."""
+
+    platform: str
+    id: str | None
+    status: CaseStatus
+    platform_status: str = ""
+    reason: str = ""
+    due_at: datetime | None = None
+    filed_at: datetime | None = None
+    handled_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+class EvidenceItem(Wire):
+    """One file; fetch it from /api/v1/evidence/{id}."""
+
+    id: str = Field(examples=["2026/07/01/gate/0f3a.jpg"])
+    role: str = Field(description="original, annotated, after, after_annotated, clip, blurred or audio")
+    media_type: str
+    captured_at: datetime
+    time_source: str = Field(description="camera, arrival or file: where the time came from")
+    camera_id: str
+    view_id: str
+    sha256: str
+    size: int
+
+
+class IncidentItem(Wire):
+    """One violation at one place."""
+
+    id: str
+    type: ViolationType
+    subtype: str
+    status: IncidentStatus
+    gravity: int = Field(description="0 over, 1 in hand, 2 waits for a person, 3 look now")
+    camera_id: str
+    view_id: str
+    zone_id: str
+    place: str
+    district: str
+    grid_id: str | None
+    shop_id: str | None
+    colour: str | None = Field(description="yellow, green or red: a repeat offender's")
+    longitude: float | None
+    latitude: float | None
+    began_at: datetime
+    confirmed_at: datetime | None
+    last_seen_at: datetime
+    ended_at: datetime | None
+    object_count: int
+    confidence: float
+    verdict: Verdict | None
+    verdict_by: str | None
+    claimed_by: str | None
+    standard_ref: str
+    event_code: str
+    case: CaseItem | None
+    why: Words
+    evidence: list[EvidenceItem]
+    version: int
+    updated_at: datetime
+
+
+class IncidentPage(Wire):
+    items: list[IncidentItem]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
+class LogItem(Wire):
+    """One step of an incident's life."""
+
+    seq: int
+    from_status: str | None
+    to_status: str
+    cause: str
+    actor: str
+    scene_at: datetime
+    wall_at: datetime
+    text: Words
+    detail: dict[str, Any]
+
+
+class WitnessItem(Wire):
+    camera_id: str
+    view_id: str
+    zone_id: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+class CommentItem(Wire):
+    id: int
+    author: str
+    text: str
+    at: datetime
+
+
+class AnnouncementItem(Wire):
+    id: int
+    incident_id: str | None
+    speaker_id: str
+    phrase_id: str | None
+    text: str
+    actor: str
+    at: datetime
+    duration_s: float
+    outcome: str
+    reason: Words
+
+
+class SimilarItem(Wire):
+    id: str
+    status: IncidentStatus
+    began_at: datetime
+    ended_at: datetime | None
+    verdict: Verdict | None
+
+
+class IncidentDetail(IncidentItem):
+    """Everything about one incident."""
+
+    log: list[LogItem]
+    cases: list[CaseItem]
+    witnesses: list[WitnessItem]
+    announcements: list[AnnouncementItem]
+    comments: list[CommentItem]
+    similar: list[SimilarItem] = Field(description="Earlier ones of the same place and type, newest first.")
+
+
+Reason = Annotated[str, Field(max_length=500)]
+
+
+class VerdictBody(Wire):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"verdict": "reject", "reason": "licensed breakfast cart"}]}
+    )
+
+    verdict: Verdict
+    reason: Reason = ""
+
+
+class FileBody(Wire):
+    reason: Reason = ""
+
+
+class PresenceBody(Wire):
+    present: bool = Field(description="Whether it is still there, by an operator's own eyes.")
+    reason: Reason = ""
+
+
+class CommentBody(Wire):
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class ClaimBody(Wire):
+    claim: bool = Field(True, description="True takes (or keeps) the claim, false gives it back.")
+
+
+class AnnounceBody(Wire):
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"phrase_id": "bikes", "incident_id": "i-4f0c"}]}
+    )
+
+    text: Annotated[str, Field(max_length=300)] = ""
+    phrase_id: Annotated[str, Field(max_length=80)] | None = None
+    incident_id: Annotated[str, Field(max_length=32)] | None = None
+
+
+class CameraItem(Wire):
+    id: str
+    name: str
+    place: str
+    district: str
+    kind: str
+    url: str = Field(description="Without its password.")
+    position: tuple[float, float] | None = Field(description="[longitude, latitude], WGS-84")
+    enabled: bool
+    sample_s: float
+    gateway: str | None
+    priority: int
+    state: str = Field(description="watching, reconnecting, unwatched, disabled, … as its worker says")
+    reason: str
+    seen_at: datetime | None = Field(description="When the last picture was taken.")
+    worker: str | None
+    health: dict[str, Any]
+    views: int
+    zones: int
+    open_incidents: int
+
+
+class CameraPage(Wire):
+    items: list[CameraItem]
+    next_cursor: str | None
+
+
+class Accepted(Wire):
+    """Taken; the change shows in the incident and in the alert stream."""
+
+    status: Literal["accepted"] = "accepted"
+    incident_id: str | None = None
+
+
+class SpeakerItem(Wire):
+    id: str
+    kind: str
+    name: str
+    place: str
+    url: str = Field(description="Without its password.")
+    position: tuple[float, float] | None
+    earshot_m: float
+    sensitive_area: bool
+    enabled: bool
+
+
+class TrendPoint(Wire):
+    day: str = Field(examples=["2026-07-01"])
+    type: ViolationType
+    raised: int
+    confirmed: int
+    rejected: int
+    filed: int
+
+
+class TypeFigures(Wire):
+    type: ViolationType
+    raised: int
+    open: int
+    confirmed: int
+    rejected: int
+    filed: int
+    precision: float | None = Field(description="Confirmed of all judged; null while none is judged.")
+    median_gone_s: float | None = Field(description="Median seconds from first seen to gone.")
+
+
+class RankItem(Wire):
+    key: str
+    raised: int
+    rejected: int
+    filed: int
+
+
+class SpeakerEffect(Wire):
+    spoken: int
+    rectified_after: int = Field(description="Incidents spoken to that went away without a case.")
+    silent: int
+
+
+class Statistics(Wire):
+    """Figures of a stretch of time, cut into days of the console's time zone."""
+
+    since: datetime
+    until: datetime
+    totals: list[TypeFigures]
+    trend: list[TrendPoint]
+    hours: dict[str, list[int]] = Field(description="Raised per hour of the day (24 numbers), by type.")
+    ranking: dict[str, list[RankItem]] = Field(description="By zone, camera, grid, shop and district, most first.")
+    ai_share: float | None = Field(description="Share of the filed cases that no person asked for.")
+    speakers: SpeakerEffect
+
+
+class Viewer(Wire):
+    """Who is signed in, and what they may do."""
+
+    name: str
+    role: str
+    scopes: list[str]
+    districts: list[str]
+    by: str = Field(description="session, key or loopback (no login asked on this machine)")
+    csrf: str = Field(description="Send it as X-CSRF-Token with every changing request of a session.")
+    settings: dict[str, Any] = Field(description="The person's own settings of the console.")
+    console: dict[str, Any] = Field(description="The city's settings of the console.")

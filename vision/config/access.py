@@ -1,0 +1,57 @@
+"""Who may use the API and the console, and how they prove who they are."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from vision.config.base import Section
+
+Role = Annotated[str, Field(pattern="^(viewer|operator|supervisor|engineer|admin)$")]
+
+
+class ConfiguredKey(Section):
+    """An API key given by configuration; keys made on the administration page live in the database."""
+
+    name: str = Field(min_length=1, max_length=80, description="Who uses the key, as the audit log names them.")
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$", description="SHA-256 of the key in hex: printf %s KEY | sha256sum. Never the key."
+    )
+    role: Role = Field("viewer", description="viewer, operator, supervisor, engineer or admin.")
+    districts: tuple[str, ...] = Field((), description="Districts that the key may see; empty: all.")
+
+
+class OidcConfig(Section):
+    """Sign-in by the organisation's own identity provider (OpenID Connect, authorization code with PKCE)."""
+
+    issuer: str = Field(description="The provider's issuer URL; its /.well-known/openid-configuration is read.")
+    client_id: str = Field(description="Our id with the provider.")
+    client_secret: SecretStr = Field(description="Our secret with the provider.")
+    role_claim: str = Field("roles", description="The claim that lists a person's roles.")
+    roles: dict[str, Role] = Field(
+        default_factory=dict, description="The provider's role names to ours; nobody without one comes in."
+    )
+    label: str = Field("SSO", description="What the button on the sign-in page says.")
+
+
+class AccessConfig(Section):
+    """Sign-in, sessions and keys."""
+
+    loopback_without_login: bool = Field(
+        False,
+        description="Let browsers and programs on this very machine in without a login. For demonstrations only.",
+    )
+    loopback_role: Role = Field("admin", description="The role that loopback callers get when they need no login.")
+    session_h: float = Field(12, gt=0, le=168, description="Hours after which a session ends, used or not.")
+    idle_h: float = Field(4, gt=0, le=168, description="Hours without a request after which a session ends.")
+    login_attempts: int = Field(
+        8, ge=1, le=1000, description="Failed sign-ins allowed per name and per address in ten minutes."
+    )
+    link_h: float = Field(48, gt=0, le=720, description="Hours for which a one-time link is good.")
+    cookie_secure: bool = Field(
+        False, description="Send the session cookie over HTTPS only. Set it wherever the console is served by HTTPS."
+    )
+    evidence_reason: bool = Field(
+        False, description="Refuse evidence to callers that give no reason (the console always gives one)."
+    )
+    api_keys: tuple[ConfiguredKey, ...] = Field((), description="Keys for programs, as hashes.")
+    oidc: OidcConfig | None = Field(None, description="Sign-in by OpenID Connect; none by default.")

@@ -1,0 +1,1 @@
+"""The operators' console: static pages that live on the API alone."""
