@@ -27,20 +27,6 @@ def check(config: ConfigFile) -> None:
     print(f"{config}: {len(city.cameras)} cameras, {zones} zones, {len(city.speakers)} speakers, no mistake")
 
 
-@app.command()
-def worker(
-    config: ConfigFile,
-    redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,
-    name: Annotated[str, typer.Option(help="How it signs its health records.")] = "worker-1",
-) -> None:
-    """Watch cameras and send findings; the hub says which cameras."""
-    from vision.app import run_worker
-    from vision.logs import configure
-
-    configure(process=name)
-    run_worker(config, redis, name)
-
-
 @config_app.command()
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""

@@ -4,10 +4,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
+from vision.cases.platform import CaseChange, CaseDraft, CaseReport, Promise
 from vision.core.detections import Detections
-from vision.core.errors import NotThereError, SourceError
+from vision.core.errors import NotThereError, Rejected, RetryLater, SourceError
 from vision.core.frames import Frame, Image
+from vision.core.incidents import CaseStatus
 
 EPOCH = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
 
@@ -99,3 +102,83 @@ class MemoryBlobs:
 
     def delete(self, key: str) -> None:
         self.blobs.pop(key, None)
+
+
+class Trouble(StrEnum):
+    """What a FlakyCasePlatform does at one call."""
+
+    REFUSE_NOW = "refuse_now"  # not taken, try again
+    REFUSE = "refuse"  # not taken, for good
+    LOSE_ANSWER = "lose_answer"  # taken, but nobody hears of it
+    CRASH = "crash"  # taken, and then the caller dies
+
+
+class Crashed(BaseException):
+    """Stands for SIGKILL: nothing catches it but the test."""
+
+
+@dataclass
+class FlakyCasePlatform:
+    """A case platform in memory that follows a script of troubles, then behaves.
+
+    Attributes:
+        cases: every case that it made: (case id, reference), in order.
+    """
+
+    promise: Promise = Promise.IDEMPOTENT
+    troubles: list[Trouble] = field(default_factory=list)
+    cases: list[tuple[str, str]] = field(default_factory=list)
+    changes: list[tuple[str, CaseChange]] = field(default_factory=list)
+    statuses: dict[str, CaseStatus] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def check(self) -> list[str]:
+        return []
+
+    def file(self, draft: CaseDraft) -> CaseReport:
+        self.calls.append("file")
+        trouble = self.troubles.pop(0) if self.troubles else None
+        self._refuse(trouble)
+        known = [case_id for case_id, reference in self.cases if reference == draft.reference]
+        if not known or self.promise is not Promise.IDEMPOTENT:
+            self.cases.append((f"case-{len(self.cases) + 1}", draft.reference))
+        case_id = known[0] if known and self.promise is Promise.IDEMPOTENT else self.cases[-1][0]
+        self._lose(trouble)
+        return CaseReport(case_id, self.statuses.setdefault(case_id, CaseStatus.FILED), "accepted")
+
+    def find(self, draft: CaseDraft) -> CaseReport | None:
+        self.calls.append("find")
+        found = [case_id for case_id, reference in self.cases if reference == draft.reference]
+        return CaseReport(found[0], CaseStatus.FILED, "found") if found else None
+
+    def change(self, case_id: str, change: CaseChange) -> CaseReport | None:
+        self.calls.append("change")
+        trouble = self.troubles.pop(0) if self.troubles else None
+        self._refuse(trouble)
+        if change.reference not in {known.reference for _case, known in self.changes}:
+            self.changes.append((case_id, change))
+        self._lose(trouble)
+        status = CaseStatus.CLOSED if change.closes else self.statuses.get(case_id, CaseStatus.FILED)
+        self.statuses[case_id] = status
+        return CaseReport(case_id, status, "noted")
+
+    def report(self, case_id: str) -> CaseReport:
+        self.calls.append("report")
+        return CaseReport(case_id, self.statuses[case_id], self.statuses[case_id].value)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    @staticmethod
+    def _refuse(trouble: Trouble | None) -> None:
+        if trouble is Trouble.REFUSE_NOW:
+            raise RetryLater("busy")
+        if trouble is Trouble.REFUSE:
+            raise Rejected("we do not take this")
+
+    @staticmethod
+    def _lose(trouble: Trouble | None) -> None:
+        if trouble is Trouble.LOSE_ANSWER:
+            raise RetryLater("no answer", outcome_unknown=True)
+        if trouble is Trouble.CRASH:
+            raise Crashed

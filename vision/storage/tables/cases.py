@@ -15,7 +15,7 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
-        Index(None, "status", "next_at"),
+        Index(None, "status", "target", "next_at"),
         Index(None, "incident_id", "target", "id"),
     )
 

@@ -1,0 +1,1 @@
+"""Case platforms, one file each."""
