@@ -30,7 +30,7 @@ def filed(turn: Turn, event: CaseFiled) -> None:
     if incident.status.final:
         turn.say("filed_late", why)
         outcome = "withdrawn" if incident.status is IncidentStatus.REJECTED else "gone"
-        turn.deliver(DeliveryKind.CLOSE, event.platform, outcome=outcome)
+        turn.deliver(DeliveryKind.CLOSE, event.platform, change=outcome)
         return
     turn.set(filing=False, checking_since=None)
     if incident.status in _WITH_PLATFORM:

@@ -144,7 +144,7 @@ def _reject(turn: Turn, event: VerdictGiven) -> None:
     said = quoted(event.reason)
     turn.set(verdict=Verdict.REJECT, verdict_by=event.actor, ended_at=turn.context.now, muted=True)
     for case in turn.incident.live_cases:
-        turn.deliver(DeliveryKind.CLOSE, case.platform, outcome="withdrawn", reason=event.reason)
+        turn.deliver(DeliveryKind.CLOSE, case.platform, change="withdrawn", reason=event.reason)
     turn.move(
         IncidentStatus.REJECTED,
         "rejected",
@@ -180,7 +180,7 @@ def _answer(turn: Turn, event: PresenceAnswered) -> None:
         return
     cases = incident.live_cases
     for case in cases:
-        turn.deliver(DeliveryKind.CLOSE, case.platform, outcome="gone", zh=why.zh, en=why.en)
+        turn.deliver(DeliveryKind.CLOSE, case.platform, change="gone", text=why.zh)
     turn.move(IncidentStatus.CLOSED if cases else IncidentStatus.RECTIFIED, "answered", why)
 
 

@@ -206,7 +206,7 @@ def close_case(turn: Turn) -> None:
     since, why = _proof(turn)
     turn.set(ended_at=since)
     for case in turn.incident.live_cases:
-        turn.deliver(DeliveryKind.CLOSE, case.platform, outcome="gone", gone_at=since.isoformat(), zh=why.zh, en=why.en)
+        turn.deliver(DeliveryKind.CLOSE, case.platform, change="gone", text=why.zh, gone_at=since.isoformat())
     turn.move(IncidentStatus.CLOSED, "gone", why)
 
 
@@ -233,7 +233,7 @@ def reopen(turn: Turn, cause: str, why: Why) -> None:
     )
     turn.move(IncidentStatus.REOPENED, cause, why)
     for case in turn.incident.live_cases:
-        turn.deliver(DeliveryKind.UPDATE, case.platform, outcome="still_there", zh=why.zh, en=why.en)
+        turn.deliver(DeliveryKind.UPDATE, case.platform, change="still_there", text=why.zh)
     turn.wait_for(Waiting.PLATFORM)
 
 

@@ -17,6 +17,8 @@ class IncidentRow(Base):
         Index(None, "status", "type", "began_at"),
         Index(None, "camera_id", "view_id", "zone_id", "type", "status"),
         Index(None, "updated_at"),
+        Index(None, "next_timer_at"),
+        Index(None, "watched"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -47,6 +49,10 @@ class IncidentRow(Base):
     event_code: Mapped[str] = mapped_column(String(16), default="")
     claimed_by: Mapped[str | None] = mapped_column(String(80))
     claimed_until: Mapped[datetime | None]
+    waiting: Mapped[str] = mapped_column(String(16), default="")  # incidents.incident.Waiting: who has to act next
+    watched: Mapped[bool] = mapped_column(default=True)  # looks still matter to it
+    next_timer_at: Mapped[datetime | None]  # wall time
+    log_seq: Mapped[int] = mapped_column(default=0)
     state: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the life-cycle's own memory (ladder, counters)
     version: Mapped[int] = mapped_column(default=1)
     updated_at: Mapped[datetime]  # wall time

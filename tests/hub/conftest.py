@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.hub.incidents import IncidentService
+from vision.hub.surroundings import CitySurroundings
+from vision.storage.database import Database
+from vision.testing import ManualClock
+
+SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/hub.db")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def cameras() -> list[Camera]:
+    zone = Zone("kerb", ZoneKind.KEEP_CLEAR, SQUARE, name="kerb", speaker_ids=("horn",))
+    return [Camera("gate", "rtsp://x", place="Gate", district="east", views=(View(zones=(zone,)),))]
+
+
+@pytest.fixture
+def surroundings(cameras: list[Camera]) -> CitySurroundings:
+    city = CitySurroundings(lambda: cameras, notifier_ids=frozenset({"bike_operator"}))
+    city.refresh()
+    return city
+
+
+@pytest.fixture
+def service(database: Database, clock: ManualClock, surroundings: CitySurroundings) -> IncidentService:
+    return IncidentService(database, clock, surroundings, route=lambda _type, _district: ["city"])

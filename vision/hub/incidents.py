@@ -1,0 +1,328 @@
+"""Findings become incidents: deduplicated, advanced by the life-cycle, and written with all that follows from them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import event as orm_event
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from vision.core.clock import Clock
+from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
+from vision.core.errors import Rejected
+from vision.core.findings import Finding, FindingState
+from vision.core.incidents import DeliveryKind
+from vision.hub import record
+from vision.hub.record import Route
+from vision.hub.sites import Held, Site, Sites
+from vision.hub.surroundings import Surroundings, site_of
+from vision.incidents.context import Context
+from vision.incidents.events import (
+    ANY_PLATFORM,
+    Announced,
+    CaseFiled,
+    DeliveryFailed,
+    Event,
+    FindingSeen,
+    Notified,
+    Recheck,
+    TimerFired,
+)
+from vision.incidents.incident import Incident
+from vision.incidents.lifecycle import advance, begin
+from vision.incidents.material import is_material
+from vision.incidents.turn import Step
+from vision.storage.database import Database
+from vision.storage.tables import IncidentRow
+
+log = structlog.get_logger()
+_ONE_WRITER = 5_318_008  # advisory lock (PostgreSQL): incidents are changed by one transaction at a time
+_NO_PLATFORM = "没有平台受理该类型和区域 / no platform takes this type and district"
+
+
+@dataclass(slots=True)
+class _Work:
+    """Rows and states of one transaction; kept in memory only when it has committed."""
+
+    session: Session
+    now: datetime
+    rows: dict[str, IncidentRow] = field(default_factory=dict)
+    states: dict[str, Incident] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    at_site: dict[Site, list[str]] = field(default_factory=dict)
+    rechecks: list[Recheck] = field(default_factory=list)
+
+
+class IncidentService:
+    """The only writer of incidents. Safe to call from several threads; findings come from one.
+
+    Args of the constructor:
+        route: platforms of a case by type and district; none means that an operator is asked.
+        rechecks: told after the commit which views need a fresh look.
+        nudge: told after a commit that the outbox has something new.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        surroundings: Surroundings,
+        *,
+        route: Route = lambda _type, _district: (),
+        rechecks: Callable[[Sequence[Recheck]], None] = lambda _rechecks: None,
+        nudge: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database, self._clock, self._around = database, clock, surroundings
+        self._route, self._rechecks, self._nudge = route, rechecks, nudge
+        self._sites = Sites()
+
+    def load(self) -> int:
+        """Take up every watched incident from the record; returns how many."""
+        with self._database.reading() as session:
+            for row in record.watched(session):
+                self._sites.put(_held(row, Incident.from_record(row.state)))
+        return len(self._sites)
+
+    def watched(self) -> int:
+        return len(self._sites)
+
+    def take(self, findings: Sequence[Finding]) -> int:
+        """Take looks in, all or none; late, doubled and unordered ones change nothing they should not.
+
+        Returns:
+            How many of them changed something that was written.
+
+        Raises:
+            StorageError: nothing was taken; give the same findings again.
+        """
+        marks: dict[Site, datetime] = {}
+        first = next((n for n, finding in enumerate(findings) if not self._quiet(finding, marks)), None)
+        if first is None:
+            self._keep_marks(marks)
+            return 0
+        with self._database.transaction() as session:
+            work = self._begin_work(session)
+            count = sum([self._take_one(work, finding, marks) for finding in findings[first:]])
+            self._finish(work)
+        self._keep_marks(marks)
+        return count
+
+    def apply(self, session: Session, incident_id: str, event: Event) -> Step:
+        """Advance an incident within the caller's transaction; memory follows when that commits.
+
+        Raises:
+            NotThereError: there is no such incident.
+            IllegalTransitionError: a person asked for what its state does not allow.
+        """
+        work = self._begin_work(session)
+        self._load(work, incident_id)
+        step = self._advance(work, incident_id, event)
+        self._write(work)
+        orm_event.listen(session, "after_commit", lambda _session: self._remember(work), once=True)
+        return step
+
+    def command(self, incident_id: str, event: Event) -> Step:
+        """`apply` in a transaction of its own; raises StorageError too."""
+        with self._database.transaction() as session:
+            return self.apply(session, incident_id, event)
+
+    def settled(self, session: Session, delivery: Delivery, outcome: Receipt | Rejected) -> None:
+        """For the dispatcher: what became of an outbox row, within the transaction that settles it."""
+        for event in _events_of(delivery, outcome):
+            self.apply(session, delivery.incident_id, event)
+
+    def fire_timers(self, *, limit: int = 200) -> int:
+        """Fire what is due; returns how many timers fired. Raises StorageError."""
+        now = self._clock.now()
+        with self._database.reading() as session:
+            due = session.scalars(
+                select(IncidentRow.id)
+                .where(IncidentRow.next_timer_at <= now)
+                .order_by(IncidentRow.next_timer_at)
+                .limit(limit)
+            ).all()
+        if not due:
+            return 0
+        count = 0
+        with self._database.transaction() as session:
+            work = self._begin_work(session)
+            for incident_id in due:
+                incident = self._load(work, incident_id)
+                for name in [name for name, at in incident.timers if at <= now]:
+                    self._advance(work, incident_id, TimerFired(name))
+                    count += 1
+            self._finish(work)
+        return count
+
+    # One look ------------------------------------------------------------------------------------------------------
+
+    def _quiet(self, finding: Finding, marks: dict[Site, datetime]) -> bool:
+        """Whether the look changes nothing, as far as memory knows."""
+        site = finding.site
+        mark = self._mark(site, marks)
+        ids = self._sites.at(site)
+        if ids:
+            ladder = self._around.ladder(finding.type, site_of(finding))
+            for incident_id in ids:
+                held = self._sites.get(incident_id)
+                if held is None or is_material(held.incident, finding, ladder):
+                    return False
+        elif finding.state is FindingState.PRESENT and (mark is None or finding.at > mark):
+            return False
+        if mark is None or finding.at > mark:
+            marks[site] = finding.at
+        return True
+
+    def _take_one(self, work: _Work, finding: Finding, marks: dict[Site, datetime]) -> bool:
+        site = finding.site
+        mark = self._mark(site, marks)
+        if mark is None or finding.at > mark:
+            marks[site] = finding.at
+        changed = False
+        ladder = self._around.ladder(finding.type, site_of(finding))
+        here = self._ids_at(work, site)
+        for incident_id in here:
+            incident = self._known(work, incident_id)
+            if incident is not None and is_material(incident, finding, ladder):
+                incident = self._load(work, incident_id)
+                if is_material(incident, finding, ladder):
+                    self._advance(work, incident_id, FindingSeen(finding))
+                    changed = True
+        if not here and finding.state is FindingState.PRESENT and (mark is None or finding.at > mark):
+            self._begin(work, finding)
+            changed = True
+        return changed
+
+    def _mark(self, site: Site, marks: dict[Site, datetime]) -> datetime | None:
+        return marks.get(site) or self._sites.marks.get(site)
+
+    def _keep_marks(self, marks: dict[Site, datetime]) -> None:
+        for site, at in marks.items():
+            self._sites.mark(site, at)
+
+    def _ids_at(self, work: _Work, site: Site) -> list[str]:
+        """Incidents that watch the site, this transaction's own included and its ended ones left out."""
+        ids = [*self._sites.at(site), *work.at_site.get(site, ())]
+        return [key for key in dict.fromkeys(ids) if key not in work.states or work.states[key].watched]
+
+    def _known(self, work: _Work, incident_id: str) -> Incident | None:
+        if incident_id in work.states:
+            return work.states[incident_id]
+        held = self._sites.get(incident_id)
+        return None if held is None else held.incident
+
+    # One incident --------------------------------------------------------------------------------------------------
+
+    def _begin_work(self, session: Session) -> _Work:
+        if not self._database.is_sqlite:
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_WRITER})
+        return _Work(session, self._clock.now())
+
+    def _load(self, work: _Work, incident_id: str) -> Incident:
+        """The incident with its row held; what memory knows is used only while it is of the row's version."""
+        if incident_id in work.states:
+            return work.states[incident_id]
+        row = record.locked(work.session, incident_id)
+        held = self._sites.get(incident_id)
+        fresh = held is not None and held.version == row.version
+        incident = held.incident if held is not None and fresh else Incident.from_record(row.state)
+        work.rows[incident_id], work.states[incident_id] = row, incident
+        return incident
+
+    def _begin(self, work: _Work, finding: Finding) -> None:
+        incident_id = incident_id_of(finding)
+        site = site_of(finding)
+        step = begin(incident_id, finding, self._context(work.now, finding, finding.at))
+        row = record.new_row(step.incident, self._around.place(site), work.now)
+        work.rows[incident_id] = row
+        work.at_site.setdefault(finding.site, []).append(incident_id)
+        record.fill(row, step.incident, work.now)
+        work.session.add(row)
+        work.session.flush()
+        self._took(work, incident_id, step, finding)
+        log.info("incident_begun", incident=incident_id, camera=finding.camera_id, type=finding.type.value)
+
+    def _advance(self, work: _Work, incident_id: str, event: Event) -> Step:
+        incident = work.states[incident_id]
+        finding = event.finding if isinstance(event, FindingSeen) else None
+        context = self._context(
+            work.now, incident if finding is None else finding, None if finding is None else finding.at
+        )
+        step = advance(incident, event, context)
+        if step.incident is incident and not step.log and not step.effects:
+            return step
+        self._took(work, incident_id, step, finding)
+        if step.incident.status is not incident.status:
+            log.info("incident_moved", incident=incident_id, to=step.incident.status.value, was=incident.status.value)
+        return step
+
+    def _took(self, work: _Work, incident_id: str, step: Step, finding: Finding | None) -> None:
+        """Write what a step left behind, but for the row itself."""
+        row = work.rows[incident_id]
+        work.states[incident_id] = step.incident
+        work.changed.add(incident_id)
+        row.status = step.incident.status.value
+        row.began_at = step.incident.began_at
+        record.write_log(work.session, row, step.log, work.now)
+        homeless = record.write_effects(work.session, row, step.effects, self._route, work.now)
+        work.rechecks += [effect for effect in step.effects if isinstance(effect, Recheck)]
+        if finding is not None:
+            record.write_witness(work.session, step.incident, finding)
+            record.write_evidence(work.session, incident_id, finding, work.now)
+        for delivery in homeless:
+            self._advance(work, incident_id, DeliveryFailed(delivery.kind, ANY_PLATFORM, _NO_PLATFORM))
+
+    def _context(self, now: datetime, about: Finding | Incident, at: datetime | None) -> Context:
+        site = site_of(about) if isinstance(about, Finding) else about.witnesses[0].site
+        return Context(
+            now=now,
+            ladder=self._around.ladder(about.type, site),
+            permit=self._around.permit(about.type, site, at or now),
+            speaker_ids=self._around.speakers(site),
+            notifiers=self._around.notifiers(),
+        )
+
+    def _write(self, work: _Work) -> None:
+        for incident_id in work.changed:
+            record.fill(work.rows[incident_id], work.states[incident_id], work.now)
+        work.session.flush()
+
+    def _finish(self, work: _Work) -> None:
+        self._write(work)
+        orm_event.listen(work.session, "after_commit", lambda _session: self._remember(work), once=True)
+
+    def _remember(self, work: _Work) -> None:
+        """After the commit: memory follows, and the world is told."""
+        for incident_id in work.changed:
+            self._sites.put(_held(work.rows[incident_id], work.states[incident_id]))
+        if work.rechecks:
+            self._rechecks(work.rechecks)
+        if work.changed:
+            self._nudge()
+
+
+def incident_id_of(finding: Finding) -> str:
+    """Deterministic, so that a first look delivered twice around a crash is one incident."""
+    return f"{finding.at:%Y%m%d}-{hashlib.sha256(finding.id.encode()).hexdigest()[:12]}"
+
+
+def _held(row: IncidentRow, incident: Incident) -> Held:
+    position = None if row.longitude is None or row.latitude is None else (row.longitude, row.latitude)
+    return Held(incident, row.version, position)
+
+
+def _events_of(delivery: Delivery, outcome: Receipt | Rejected) -> Iterable[Event]:
+    """What a settled outbox row means to its incident."""
+    match outcome:
+        case Rejected():
+            yield DeliveryFailed(delivery.kind, delivery.target, str(outcome))
+        case CaseReceipt(platform, platform_case_id):
+            if delivery.kind is DeliveryKind.FILE:
+                yield CaseFiled(platform, platform_case_id)
+        case NoticeReceipt(target):
+            yield Notified(target)
+        case AnnouncementReceipt(speaker_id, announcement_id, spoken, why):
+            yield Announced(speaker_id or delivery.target, announcement_id, spoken, why)

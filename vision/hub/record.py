@@ -1,0 +1,216 @@
+"""Rows of one incident: read for a change, and written with log, alerts, evidence and outbox in one transaction."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from vision.core.errors import NotThereError
+from vision.core.findings import Finding, FindingState, ViolationType
+from vision.core.incidents import DeliveryKind, DeliveryStatus
+from vision.hub.surroundings import Place
+from vision.incidents.events import ANY_PLATFORM, Alert, Deliver, Effect, LogEntry
+from vision.incidents.incident import Incident
+from vision.storage.tables import AlertRow, EvidenceRow, IncidentRow, LogRow, OutboxRow, WitnessRow
+
+Route = Callable[[ViolationType, str], Sequence[str]]
+"""Platforms of a case, by type and district."""
+_MEDIA = {".jpg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4", ".wav": "audio/wav"}
+
+
+def locked(session: Session, incident_id: str) -> IncidentRow:
+    """The row, held until the transaction ends. Raises NotThereError."""
+    row = session.get(IncidentRow, incident_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotThereError(f"there is no incident {incident_id}")
+    return row
+
+
+def watched(session: Session) -> Iterable[IncidentRow]:
+    """Every incident whose looks still matter."""
+    return session.scalars(select(IncidentRow).where(IncidentRow.watched)).yield_per(1000)
+
+
+def new_row(incident: Incident, place: Place | None, now: datetime) -> IncidentRow:
+    """A row for an incident that has none yet; `fill` does the rest."""
+    witness = incident.witnesses[0]
+    row = IncidentRow(
+        id=incident.id,
+        type=incident.type.value,
+        camera_id=witness.camera_id,
+        view_id=witness.view_id,
+        zone_id=witness.zone_id,
+        version=0,
+        log_seq=0,
+        updated_at=now,
+    )
+    if place is not None:
+        row.place = place.words[:200]
+        row.district = place.camera.district
+        row.grid_id = place.zone.grid_id
+        row.shop_id = place.zone.shop_id
+        if place.position is not None:
+            row.longitude, row.latitude = place.position
+    return row
+
+
+def fill(row: IncidentRow, incident: Incident, now: datetime) -> None:
+    """Bring the row to the incident's state; its version grows."""
+    row.subtype = incident.subtype.value
+    row.status = incident.status.value
+    row.began_at, row.confirmed_at = incident.began_at, incident.confirmed_at
+    row.last_seen_at, row.ended_at = incident.last_seen_at, incident.ended_at
+    row.object_count, row.confidence = incident.object_count, incident.confidence
+    row.verdict = None if incident.verdict is None else incident.verdict.value
+    row.verdict_by = incident.verdict_by or None
+    row.why_zh, row.why_en = incident.why.zh, incident.why.en
+    row.waiting, row.watched = incident.waiting.value, incident.watched
+    row.next_timer_at = incident.next_timer_at
+    row.state = incident.to_record()
+    row.version += 1
+    row.updated_at = now
+
+
+def write_log(session: Session, row: IncidentRow, entries: Iterable[LogEntry], now: datetime) -> None:
+    """Append; nothing in the log is ever changed."""
+    for entry in entries:
+        row.log_seq += 1
+        session.add(
+            LogRow(
+                incident_id=row.id,
+                seq=row.log_seq,
+                from_status=entry.from_status,
+                to_status=entry.to_status,
+                cause=entry.cause,
+                actor=entry.actor,
+                scene_at=entry.scene_at,
+                wall_at=now,
+                text_zh=entry.why.zh,
+                text_en=entry.why.en,
+                detail=entry.detail,
+            )
+        )
+
+
+def write_effects(
+    session: Session, row: IncidentRow, effects: Iterable[Effect], route: Route, now: datetime
+) -> list[Deliver]:
+    """Alerts and outbox rows. Returns the deliveries that no platform wants."""
+    homeless = []
+    for effect in effects:
+        if isinstance(effect, Alert):
+            session.add(AlertRow(incident_id=row.id, kind=effect.kind, at=now, payload=_alert_payload(row, effect)))
+        elif isinstance(effect, Deliver):
+            targets = [effect.target]
+            if effect.target == ANY_PLATFORM:
+                targets = list(route(ViolationType(row.type), row.district))
+            if not targets:
+                homeless.append(effect)
+            for target in targets:
+                _write_delivery(session, row, effect, target, now)
+    return homeless
+
+
+def _write_delivery(session: Session, row: IncidentRow, effect: Deliver, target: str, now: datetime) -> None:
+    if effect.kind is DeliveryKind.FILE:
+        dead = session.scalars(
+            select(OutboxRow).where(
+                OutboxRow.incident_id == row.id,
+                OutboxRow.kind == DeliveryKind.FILE.value,
+                OutboxRow.target == target,
+                OutboxRow.status == DeliveryStatus.DEAD.value,
+            )
+        ).first()
+        if dead is not None:
+            # The same row and key again: a second row beside a dead one that is sent again later would file twice.
+            dead.status, dead.attempts, dead.next_at = DeliveryStatus.PENDING.value, 0, now
+            return
+    session.add(
+        OutboxRow(
+            incident_id=row.id,
+            kind=effect.kind.value,
+            target=target,
+            idempotency_key=_key(row.id, effect.key, target),
+            payload=effect.payload,
+            next_at=now,
+            created_at=now,
+        )
+    )
+
+
+def _key(incident_id: str, key: str, target: str) -> str:
+    """At most 80 characters; a long target is told by its digest."""
+    full = f"{incident_id}:{key}:{target}"
+    if len(full) <= 80:
+        return full
+    return f"{incident_id}:{key}:{hashlib.sha256(target.encode()).hexdigest()[:16]}"
+
+
+def _alert_payload(row: IncidentRow, alert: Alert) -> dict[str, object]:
+    why = alert.why
+    return {
+        "type": row.type,
+        "subtype": row.subtype,
+        "status": row.status,
+        "camera_id": row.camera_id,
+        "zone_id": row.zone_id,
+        "place": row.place,
+        "district": row.district,
+        "began_at": row.began_at.isoformat(),
+        "zh": row.why_zh if why is None else why.zh,
+        "en": row.why_en if why is None else why.en,
+    }
+
+
+def write_evidence(session: Session, incident_id: str, finding: Finding, now: datetime) -> None:
+    """Name the look's files as the incident's; a picture kept twice is one row."""
+    gone = finding.state is FindingState.ABSENT
+    for role, key in finding.evidence:
+        if session.get(EvidenceRow, (key, incident_id)) is not None:
+            continue
+        name = PurePosixPath(key)
+        role_here = _AFTER.get(role, role) if gone else role
+        session.add(
+            EvidenceRow(
+                id=key,
+                incident_id=incident_id,
+                role=role_here,
+                media_type=_MEDIA.get(name.suffix, "application/octet-stream"),
+                sha256=name.stem.rpartition("-")[2],
+                size=0,
+                camera_id=finding.camera_id,
+                view_id=finding.view_id,
+                captured_at=finding.at,
+                time_source=finding.time_source.value,
+                received_at=now,
+                detail={"model": finding.model, "rules": finding.rules, "finding": finding.id},
+            )
+        )
+
+
+_AFTER = {"original": "after", "annotated": "after_annotated"}
+
+
+def write_witness(session: Session, incident: Incident, finding: Finding) -> None:
+    """Bring the witness's row up to date."""
+    witness = incident.witness((finding.camera_id, finding.view_id, finding.zone_id))
+    if witness is None:
+        return
+    row = session.get(WitnessRow, (incident.id, *witness.site))
+    if row is None:
+        camera_id, view_id, zone_id = witness.site
+        session.add(
+            WitnessRow(
+                incident_id=incident.id,
+                camera_id=camera_id,
+                view_id=view_id,
+                zone_id=zone_id,
+                first_seen_at=finding.since,
+                last_seen_at=witness.seen_at,
+            )
+        )
+    else:
+        row.last_seen_at = witness.seen_at

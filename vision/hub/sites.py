@@ -1,0 +1,107 @@
+"""What the hub holds in memory of every watched incident, so that an unchanged look costs a look-up."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from vision.core.findings import ViolationType
+from vision.core.geometry import Point, haversine_m
+from vision.incidents.incident import Incident
+
+Site = tuple[str, str, str, ViolationType]
+_CELLS_PER_DEGREE = 500  # about 220 m: larger than any distance at which incidents join
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An incident as of a version of its row."""
+
+    incident: Incident
+    version: int
+    position: Point | None
+
+
+class Sites:
+    """Watched incidents by site and by ground cell, and the newest look taken in for each site."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+        self._by_site: dict[Site, tuple[str, ...]] = {}
+        self._by_cell: dict[tuple[ViolationType, int, int], set[str]] = {}
+        self.marks: dict[Site, datetime] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, incident_id: str) -> Held | None:
+        return self._held.get(incident_id)
+
+    def at(self, site: Site) -> tuple[str, ...]:
+        """Ids of the incidents watched at the site."""
+        return self._by_site.get(site, ())
+
+    def put(self, held: Held) -> None:
+        """Hold an incident, or let it go when its looks matter no more. An older version changes nothing."""
+        incident = held.incident
+        known = self._held.get(incident.id)
+        if known is not None and known.version > held.version:
+            return
+        for witness in incident.witnesses:
+            self.mark((*witness.site, incident.type), witness.looked_at)
+        if known is not None:
+            self._unlink(known)
+        if incident.watched:
+            self._held[incident.id] = held
+            self._link(held)
+        else:
+            self._held.pop(incident.id, None)
+
+    def mark(self, site: Site, at: datetime) -> None:
+        known = self.marks.get(site)
+        if known is None or at > known:
+            self.marks[site] = at
+
+    def near(self, type_: ViolationType, position: Point, within_m: float) -> Iterator[tuple[float, Held]]:
+        """Watched incidents of the type within the distance (at most a cell's width), nearest first."""
+        x, y = _cell(position)
+        ids = {key for dx in (-1, 0, 1) for dy in (-1, 0, 1) for key in self._by_cell.get((type_, x + dx, y + dy), ())}
+        found = []
+        for held in (self._held[key] for key in ids):
+            assert held.position is not None
+            distance = haversine_m(held.position, position)
+            if distance <= within_m:
+                found.append((distance, held.incident.id, held))
+        for distance, _id, held in sorted(found, key=lambda item: item[:2]):
+            yield distance, held
+
+    def all(self) -> Iterable[Held]:
+        return list(self._held.values())
+
+    def _link(self, held: Held) -> None:
+        incident = held.incident
+        for witness in incident.witnesses:
+            site = (*witness.site, incident.type)
+            ids = self._by_site.get(site, ())
+            if incident.id not in ids:
+                self._by_site[site] = (*ids, incident.id)
+        if held.position is not None:
+            self._by_cell.setdefault((incident.type, *_cell(held.position)), set()).add(incident.id)
+
+    def _unlink(self, held: Held) -> None:
+        incident = held.incident
+        for witness in incident.witnesses:
+            site = (*witness.site, incident.type)
+            left = tuple(key for key in self._by_site.get(site, ()) if key != incident.id)
+            if left:
+                self._by_site[site] = left
+            else:
+                self._by_site.pop(site, None)
+        if held.position is not None:
+            cell = (incident.type, *_cell(held.position))
+            self._by_cell[cell].discard(incident.id)
+            if not self._by_cell[cell]:
+                del self._by_cell[cell]
+
+
+def _cell(position: Point) -> tuple[int, int]:
+    return int(position[0] * _CELLS_PER_DEGREE // 1), int(position[1] * _CELLS_PER_DEGREE // 1)
