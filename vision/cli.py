@@ -27,6 +27,35 @@ def check(config: ConfigFile) -> None:
     print(f"{config}: {len(city.cameras)} cameras, {zones} zones, {len(city.speakers)} speakers, no mistake")
 
 
+@app.command()
+def doctor(config: ConfigFile) -> None:
+    """Say what works on this machine: model, GPU, codecs, port, disk, clock, servers, each camera's stream."""
+    from vision.config.schema import load
+    from vision.doctor import Verdict, examine
+
+    mark = {Verdict.WORKS: "ok  ", Verdict.CARE: "care", Verdict.FAILS: "FAIL"}
+    failed = False
+    for check in examine(load(config)):
+        print(f"{mark[check.verdict]}  {check.what}: {check.sentence}", flush=True)
+        failed |= check.verdict is Verdict.FAILS
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker(
+    config: ConfigFile,
+    redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,
+    name: Annotated[str, typer.Option(help="How it signs its health records.")] = "worker-1",
+) -> None:
+    """Watch cameras and send findings; the hub says which cameras."""
+    from vision.app import run_worker
+    from vision.logs import configure
+
+    configure(process=name)
+    run_worker(config, redis, name)
+
+
 @config_app.command()
 def schema() -> None:
     """Print the JSON schema of the configuration file, for editors."""

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from vision.config.base import Id, Section
 from vision.config.detection import DetectionConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
+from vision.config.rules import RulesConfig
 from vision.config.yaml_file import YamlFile, read_yaml
 from vision.core.errors import ConfigError
 from vision.core.registry import redact_url
@@ -34,6 +35,7 @@ class CityConfig(Section):
     evidence: str | None = Field(None, description="file:// or s3:// URL; a folder in the data folder if unset.")
     server: ServerConfig = Field(ServerConfig(), description="Page and API.")
     detection: DetectionConfig = Field(DetectionConfig(), description="Detector of the workers.")
+    rules: RulesConfig = Field(RulesConfig(), description="What counts as a violation.")
     cameras: dict[Id, CameraConfig] = Field(default_factory=dict, description="Cameras by id.")
     speakers: dict[Id, SpeakerConfig] = Field(default_factory=dict, description="Loudspeakers by id.")
 

