@@ -43,13 +43,33 @@ def doctor(config: ConfigFile) -> None:
 
 
 @app.command()
+def up(config: ConfigFile) -> None:
+    """Run everything on this machine: hub, page, worker, embedded Valkey and SQLite unless servers are named."""
+    from vision.app.up import run_up
+    from vision.logs import configure
+
+    configure(process="hub")
+    run_up(config)
+
+
+@app.command()
+def hub(config: ConfigFile) -> None:
+    """Run the hub alone: incidents, outbox, page and API; workers meet it on the Redis named in the file."""
+    from vision.app.up import run_hub
+    from vision.logs import configure
+
+    configure(process="hub")
+    run_hub(config)
+
+
+@app.command()
 def worker(
     config: ConfigFile,
     redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,
     name: Annotated[str, typer.Option(help="How it signs its health records.")] = "worker-1",
 ) -> None:
     """Watch cameras and send findings; the hub says which cameras."""
-    from vision.app import run_worker
+    from vision.app.worker import run_worker
     from vision.logs import configure
 
     configure(process=name)

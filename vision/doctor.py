@@ -52,7 +52,7 @@ def _python(_city: CityConfig) -> tuple[Verdict, str]:
 
 
 def _model(city: CityConfig) -> tuple[Verdict, str]:
-    from vision.app import detector_of
+    from vision.app.worker import detector_of
 
     detector = detector_of(city)
     sentence = f"{detector.version} loaded, {len(detector.names)} classes"

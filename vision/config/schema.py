@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from vision.config.access import AccessConfig
 from vision.config.base import Id, Section
+from vision.config.cases import CasesConfig
+from vision.config.console import ConsoleConfig
 from vision.config.detection import DetectionConfig
+from vision.config.incidents import IncidentsConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
 from vision.config.rules import RulesConfig
 from vision.config.yaml_file import YamlFile, read_yaml
@@ -36,6 +40,10 @@ class CityConfig(Section):
     server: ServerConfig = Field(ServerConfig(), description="Page and API.")
     detection: DetectionConfig = Field(DetectionConfig(), description="Detector of the workers.")
     rules: RulesConfig = Field(RulesConfig(), description="What counts as a violation.")
+    incidents: IncidentsConfig = Field(IncidentsConfig(), description="Life-cycle, deduplication, the ladder.")
+    cases: CasesConfig = Field(CasesConfig(), description="Platforms that take cases, routes, codes.")
+    access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
+    console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
     cameras: dict[Id, CameraConfig] = Field(default_factory=dict, description="Cameras by id.")
     speakers: dict[Id, SpeakerConfig] = Field(default_factory=dict, description="Loudspeakers by id.")
 
@@ -65,6 +73,10 @@ class CityConfig(Section):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{(self.data / 'hub.db').resolve()}"
+
+    @property
+    def public_url(self) -> str:
+        return self.server.public_url or f"http://{self.server.host}:{self.server.port}"
 
     @property
     def evidence_url(self) -> str:

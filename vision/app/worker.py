@@ -1,4 +1,4 @@
-"""The composition root: the only module that names concrete classes and hangs them together."""
+"""Puts a worker together and runs it."""
 
 import signal
 import threading

@@ -1,0 +1,176 @@
+"""Puts the hub together: incidents, outbox, page and API over one database."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from vision.alerts.feed import AlertFeed
+from vision.api.app import create_app
+from vision.api.records import RecordedAlerts
+from vision.api.server import ApiServer
+from vision.api.services import ApiSettings, HubServices
+from vision.cases.build import build_codes, build_dispatch, build_platforms, build_routes
+from vision.cases.handler import CaseHandler
+from vision.cases.outbox import Dispatcher
+from vision.cases.routing import route
+from vision.config.schema import CityConfig
+from vision.console.site import add_console
+from vision.core.clock import Clock, SystemClock
+from vision.core.delivery import DeliveryHandler
+from vision.core.errors import StorageError
+from vision.core.findings import ViolationType
+from vision.core.incidents import DeliveryKind
+from vision.hub.build import build_ladders
+from vision.hub.incidents import IncidentService
+from vision.hub.runtime import Hub
+from vision.hub.surroundings import CitySurroundings
+from vision.storage.blobs import ObjectBlobs
+from vision.storage.board import Board
+from vision.storage.bus import RedisBus
+from vision.storage.database import Database
+from vision.storage.registry import Registry
+
+log = structlog.get_logger()
+
+_FOLLOW_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHub:
+    """What a hub's commands may lean on."""
+
+    hub: Hub
+    server: ApiServer
+    database: Database
+    registry: Registry
+    board: Board
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+
+@contextmanager
+def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
+    """A hub that takes findings, delivers, and serves its page; stopped in order at the end.
+
+    Raises:
+        StorageError: the database or the evidence folder cannot be used.
+        NotThereError: the port is taken.
+        ConfigError: the code table has gaps, or an interval is out of range.
+    """
+    clock = SystemClock()
+    with ExitStack() as stack:
+        database = Database(city.database_url)
+        stack.callback(database.close)
+        database.migrate()
+        registry = Registry(database, clock)
+        adopt(city, registry)
+        bus, board = RedisBus(redis_url), Board(redis_url)
+        stack.callback(bus.close)
+        stack.callback(board.close)
+        blobs = ObjectBlobs(city.evidence_url)
+        feed = AlertFeed(RecordedAlerts(database, clock.now), clock)
+        surroundings = CitySurroundings(lambda: registry.cameras().values(), build_ladders(city.incidents))
+        surroundings.refresh()
+        wake = _Wakeups([feed.poke])
+        incidents = IncidentService(database, clock, surroundings, route=_routing(city), nudge=wake)
+        dispatcher = Dispatcher(
+            database,
+            clock,
+            _handlers(city, database, blobs, clock),
+            settings=build_dispatch(city.cases),
+            settled=incidents.settled,
+        )
+        wake.calls.append(dispatcher.nudge)
+        services = HubServices(
+            database=database,
+            blobs=blobs,
+            registry=registry,
+            feed=feed,
+            incidents=incidents,
+            clock=clock,
+            board=board,
+            settings=ApiSettings(
+                name=city.name,
+                language=city.language,
+                time_zone=city.timezone,
+                access=city.access,
+                console=city.console,
+            ),
+        )
+        app = create_app(services)
+        add_console(app)
+        server = ApiServer(app, feed, host=city.server.host, port=city.server.port)
+        follow = _Follower(registry, board, surroundings, clock)
+        running = Hub(bus, incidents, clock, {"outbox": dispatcher.run, "registry": follow.run})
+        follow.once()
+        server.start()
+        stack.callback(server.stop)
+        running.start()
+        stack.callback(running.stop)
+        yield RunningHub(running, server, database, registry, board)
+
+
+def adopt(city: CityConfig, registry: Registry) -> None:
+    """Bring the file's cameras and speakers into the database."""
+    cameras = {key: camera.model_dump(mode="json", by_alias=True) for key, camera in city.cameras.items()}
+    speakers = {key: speaker.model_dump(mode="json", by_alias=True) for key, speaker in city.speakers.items()}
+    changed = registry.adopt("camera", cameras) + registry.adopt("speaker", speakers)
+    log.info("configuration_adopted", cameras=len(cameras), speakers=len(speakers), changed=changed)
+
+
+def _handlers(
+    city: CityConfig, database: Database, blobs: ObjectBlobs, clock: Clock
+) -> dict[DeliveryKind, DeliveryHandler]:
+    cases = CaseHandler(
+        database,
+        clock,
+        build_platforms(city.cases, blobs, clock, public_url=city.public_url),
+        build_codes(city.cases),
+        reconcile_after_s=city.cases.reconcile_after_s,
+    )
+    return dict.fromkeys((DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE), cases)
+
+
+def _routing(city: CityConfig) -> Callable[[ViolationType, str], list[str]]:
+    routes = build_routes(city.cases)
+    return lambda type_, district: route(routes, type_, district)
+
+
+@dataclass(slots=True)
+class _Wakeups:
+    """Who is told after a commit that there is something new to send or to show."""
+
+    calls: list[Callable[[], None]]
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()
+
+
+class _Follower:
+    """Hands a changed registry to the workers and to the incidents, within a second."""
+
+    def __init__(self, registry: Registry, board: Board, surroundings: CitySurroundings, clock: Clock) -> None:
+        self._registry, self._board, self._surroundings, self._clock = registry, board, surroundings, clock
+        self._posted: int | None = None
+
+    def once(self) -> None:
+        version = self._registry.version()
+        if version == self._posted and self._board.registry_version() == version:
+            return
+        self._surroundings.refresh()
+        self._board.post_registry(version, {"cameras": self._registry.documents("camera")})
+        self._posted = version
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self.once()
+            except StorageError as error:
+                log.warning("registry_not_followed", reason=str(error))
+            self._clock.sleep(_FOLLOW_S, stop)
