@@ -12,6 +12,7 @@ _NOTHING = Why("", "")
 
 
 class Outcome(StrEnum):
+    SPEAKING = "speaking"  # it began, its end is not known yet
     SPOKEN = "spoken"
     SILENT = "silent"  # the policy kept it quiet
     FAILED = "failed"  # no speaker took it
@@ -23,11 +24,12 @@ class Announcement:
     """One use (or refused use) of a loudspeaker.
 
     Attributes:
-        actor: `policy`, or `operator:NAME`.
+        actor: `ladder`, or `operator:NAME`.
         at: when it began, wall time.
         reason: why it was silent, failed or stopped; empty words when it was spoken.
         audio_key: what was played, in the blob store.
         proof: what the device accepted and what was heard back, as plain JSON values.
+        delivery_key: the outbox row's idempotency key, so that a row delivered twice is spoken once.
         id: the record's number; 0 before it is kept.
     """
 
@@ -42,4 +44,5 @@ class Announcement:
     reason: Why = _NOTHING
     audio_key: str | None = None
     proof: Mapping[str, Any] = field(default_factory=dict)
+    delivery_key: str | None = None
     id: int = 0
