@@ -1,0 +1,310 @@
+"""Speaks: chooses the words, asks the policy, plays, falls to the next speaker, and keeps the proof or the reason."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from vision.alerts.floor import Floor
+from vision.alerts.phrases import Phrase, choose
+from vision.alerts.placement import reaching
+from vision.alerts.policy import Ask, Cause, Decision, PolicySettings, decide
+from vision.alerts.record import AnnouncementRecord
+from vision.alerts.speakers import open_speaker
+from vision.alerts.speakers.driver import SpeakerDriver
+from vision.alerts.voice import WAV, Spoken, Voice
+from vision.core.announcements import Announcement, Outcome
+from vision.core.clock import Clock
+from vision.core.delivery import AnnouncementReceipt, Delivery
+from vision.core.errors import ConfigError, DeliveryError, NotThereError, Rejected, RetryLater
+from vision.core.findings import ViolationType, Why
+from vision.core.ports import BlobStore
+from vision.core.registry import Camera, Speaker, Zone
+from vision.storage.database import Database
+from vision.storage.registry import Registry
+from vision.storage.tables.incidents import IncidentRow
+
+_log = structlog.get_logger()
+
+Opener = Callable[[Speaker, Clock], SpeakerDriver]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something to be said.
+
+    Attributes:
+        speaker_ids: who should say it, best first.
+        fall_back: go on to the next of them when a device fails; the ladder does that itself.
+        text: free words instead of a phrase.
+        words: what the phrase's fields are filled with.
+    """
+
+    ask: Ask
+    speaker_ids: tuple[str, ...]
+    phrase: Phrase | None = None
+    text: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    incident_id: str | None = None
+    delivery_key: str | None = None
+    fall_back: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an incident tells the announcer: where it is, and what can be said of it."""
+
+    type: ViolationType
+    camera: Camera | None
+    zone: Zone | None
+    words: Mapping[str, str]
+    confirmed: bool
+
+
+class Announcer:
+    """The handler of ANNOUNCE deliveries, and the way in for operators. Plays in the caller's thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        blobs: BlobStore,
+        voice: Voice,
+        clock: Clock,
+        *,
+        policy: Callable[[], PolicySettings],
+        phrases: Callable[[], Sequence[Phrase]],
+        floor: Floor | None = None,
+        give_up_s: float = 20.0,
+        opener: Opener = open_speaker,
+    ) -> None:
+        """`policy` and `phrases` are asked anew each time, so that a mute or a new phrase holds at once."""
+        self._database = database
+        self._registry = registry
+        self._blobs = blobs
+        self._voice = voice
+        self._clock = clock
+        self._policy = policy
+        self._phrases = phrases
+        self._give_up_s = give_up_s
+        self._opener = opener
+        self.floor = floor or Floor()
+        self.record = AnnouncementRecord(database)
+
+    def deliver(self, delivery: Delivery) -> AnnouncementReceipt:
+        """Speak for an incident; silence and failure are answers too, so that its ladder goes on.
+
+        Raises:
+            RetryLater: somebody in earshot is speaking and will be done soon.
+        """
+        done = self.record.by_delivery(delivery.idempotency_key)
+        if done is not None and done.outcome is not Outcome.SPEAKING:
+            return _receipt(done)
+        if done is not None:
+            # The process died while it was speaking. Nobody knows how much was heard, so it is not said again.
+            cut = replace(done, outcome=Outcome.STOPPED, reason=Why("喊话时系统重启", "the system restarted meanwhile"))
+            self.record.complete(done.id, cut)
+            return _receipt(cut)
+        request = self._request(delivery)
+        age_s = (self._clock.now() - delivery.created_at).total_seconds()
+        return _receipt(self.announce(request, may_wait=age_s < self._give_up_s))
+
+    def announce(self, request: Request, *, may_wait: bool = False) -> Announcement:
+        """Say it on the first speaker that may and can; what came of it is kept and returned.
+
+        Raises:
+            RetryLater: `may_wait`, and the only obstacle is somebody speaking in earshot.
+        """
+        speakers = self._registry.speakers()
+        wanted = [speakers[key] for key in request.speaker_ids if key in speakers]
+        if not wanted:
+            named = ", ".join(request.speaker_ids)
+            why = Why(f"没有可用的音柱 {named}".strip(), f"there is no loudspeaker {named}".strip())
+            return self._keep(self._blank(request, "", Outcome.FAILED, why))
+        last: Announcement | None = None
+        for speaker in wanted:
+            decision = self._decide(request, speaker, list(speakers.values()))
+            if decision.cause is Cause.EARSHOT and may_wait:
+                raise RetryLater(decision.why.en, after_s=2.0)
+            if decision.allowed:
+                last = self._speak(request, speaker, decision.volume)
+            else:
+                last = self._keep(self._blank(request, speaker.id, Outcome.SILENT, decision.why, cause=decision.cause))
+            if last.outcome in {Outcome.SPOKEN, Outcome.STOPPED} or not request.fall_back:
+                return last
+            request = replace(request, delivery_key=None)  # the key belongs to the first row only
+        assert last is not None
+        return last
+
+    def preview(self, phrase: Phrase, words: Mapping[str, str]) -> Spoken:
+        """What the phrase sounds like; raises NotThereError without recording and engine."""
+        return self._voice.render(phrase, words)
+
+    def _decide(self, request: Request, speaker: Speaker, speakers: Sequence[Speaker]) -> Decision:
+        now = self._clock.now()
+        history = self.record.last_day(now)
+        return decide(
+            request.ask,
+            speaker,
+            self._policy(),
+            now,
+            history=history,
+            speakers=speakers,
+            talking=self.floor.talking(),
+        )
+
+    def _speak(self, request: Request, speaker: Speaker, volume: float) -> Announcement:
+        try:
+            spoken = self._render(request)
+            driver = self._opener(speaker, self._clock)
+        except (NotThereError, ConfigError) as error:
+            return self._keep(self._blank(request, speaker.id, Outcome.FAILED, Why(f"无法喊话: {error}", str(error))))
+        with self.floor.take(speaker, request.ask.actor) as turn:
+            if turn is None:
+                why = Why("附近正在喊话", "somebody within earshot began to speak")
+                return self._keep(self._blank(request, speaker.id, Outcome.SILENT, why, cause=Cause.EARSHOT))
+            begun = self._keep(
+                replace(
+                    self._blank(request, speaker.id, Outcome.SPEAKING, Why("", "")),
+                    text=spoken.text,
+                    audio_key=self._kept_audio(speaker, spoken),
+                    duration_s=spoken.audio.duration_s,
+                )
+            )
+            try:
+                proof = driver.play(spoken.audio.scaled(volume), turn.stop)
+            except DeliveryError as error:
+                _log.warning("announcement_failed", speaker=speaker.id, error=str(error))
+                why = Why(f"音柱 {speaker.id} 喊话失败: {error}", str(error))
+                return self._complete(replace(begun, outcome=Outcome.FAILED, reason=why, duration_s=0.0))
+            outcome, why = Outcome.SPOKEN, Why("", "")
+            if proof.stopped:
+                by = ", ".join(turn.stopped_by)
+                outcome, why = Outcome.STOPPED, Why(f"被 {by} 停止", f"stopped by {by}")
+            record = {**proof.to_record(), "volume": round(volume, 3), "chime_s": round(spoken.chime_s, 3)}
+            _log.info("announcement_made", speaker=speaker.id, text=spoken.text, outcome=outcome.value)
+            return self._complete(
+                replace(begun, outcome=outcome, reason=why, duration_s=proof.duration_s, proof=record)
+            )
+
+    def _render(self, request: Request) -> Spoken:
+        if request.text:
+            return self._voice.say(((_language(request.text), request.text),))
+        if request.phrase is None:
+            raise NotThereError("no phrase fits this violation, place and time")
+        return self._voice.render(request.phrase, request.words)
+
+    def _kept_audio(self, speaker: Speaker, spoken: Spoken) -> str:
+        """The sound as evidence of its day, apart from the cache of voices, which may be emptied."""
+        data = spoken.audio.to_wav()
+        key = f"{self._clock.now():%Y/%m/%d}/{speaker.id}/{hashlib.sha256(data).hexdigest()}.wav"
+        self._blobs.put(key, data, media_type=WAV)
+        return key
+
+    def _request(self, delivery: Delivery) -> Request:
+        """What an outbox row and its incident ask for.
+
+        Raises:
+            Rejected: there is no such incident.
+        """
+        payload = delivery.payload
+        situation = self._situation(delivery.incident_id)
+        zone_id = "" if situation.zone is None else situation.zone.id
+        camera_id = "" if situation.camera is None else situation.camera.id
+        earlier = [
+            past
+            for past in self.record.of_incident(delivery.incident_id)
+            if past.outcome in {Outcome.SPOKEN, Outcome.STOPPED}
+        ]
+        actor = str(payload.get("actor") or "ladder")
+        phrase = self._phrase(str(payload.get("phrase_id") or ""))
+        if phrase is None:
+            local = self._clock.now().astimezone(self._policy().timezone)
+            phrase = choose(
+                self._phrases(),
+                type=situation.type,
+                camera_id=camera_id,
+                zone_id=zone_id,
+                local=local,
+                warning=len(earlier) + 1,
+            )
+        by_operator = actor.startswith("operator:")
+        return Request(
+            ask=Ask(
+                actor, situation.type, camera_id, zone_id, situation.confirmed, str(payload.get("emergency") or "")
+            ),
+            speaker_ids=self._targets(delivery.target, situation, others=by_operator),
+            phrase=phrase,
+            text=str(payload.get("text") or ""),
+            words=situation.words,
+            incident_id=delivery.incident_id,
+            delivery_key=delivery.idempotency_key,
+            fall_back=by_operator,
+        )
+
+    def _phrase(self, phrase_id: str) -> Phrase | None:
+        return next((phrase for phrase in self._phrases() if phrase.id == phrase_id), None)
+
+    def _targets(self, target: str, situation: Situation, *, others: bool) -> tuple[str, ...]:
+        reach: list[str] = []
+        if situation.camera is not None and situation.zone is not None:
+            reach = [speaker.id for speaker in reaching(situation.camera, situation.zone, self._registry.speakers())]
+        if target in {"", "*"}:
+            return tuple(reach)
+        return (target, *(key for key in reach if others and key != target))
+
+    def _situation(self, incident_id: str) -> Situation:
+        with self._database.reading() as session:
+            row = session.get(IncidentRow, incident_id)
+            if row is None:
+                raise Rejected(f"there is no incident {incident_id}")
+        words = {"place": row.place, "district": row.district}
+        camera, zone = None, None
+        try:
+            camera = self._registry.camera(row.camera_id)
+            zone = next((z for v in camera.views if v.id == row.view_id for z in v.zones if z.id == row.zone_id), None)
+        except NotThereError:
+            _log.warning("camera_gone", camera=row.camera_id, incident=incident_id)
+        if zone is not None and zone.name != zone.id:
+            words["zone"] = zone.name
+        if row.shop_id:
+            try:
+                words["shop"] = str(self._registry.document("shop", row.shop_id).get("name", ""))
+            except NotThereError:
+                _log.warning("shop_unknown", shop=row.shop_id, incident=incident_id)
+        return Situation(ViolationType(row.type), camera, zone, words, row.verdict == "confirm")
+
+    def _blank(
+        self, request: Request, speaker_id: str, outcome: Outcome, why: Why, *, cause: Cause = Cause.NONE
+    ) -> Announcement:
+        return Announcement(
+            speaker_id=speaker_id,
+            actor=request.ask.actor,
+            at=self._clock.now(),
+            outcome=outcome,
+            incident_id=request.incident_id,
+            phrase_id=None if request.text or request.phrase is None else request.phrase.id,
+            text=request.text,
+            reason=why,
+            proof={"cause": cause.value} if cause is not Cause.NONE else {},
+            delivery_key=request.delivery_key,
+        )
+
+    def _keep(self, announcement: Announcement) -> Announcement:
+        return replace(announcement, id=self.record.add(announcement))
+
+    def _complete(self, announcement: Announcement) -> Announcement:
+        self.record.complete(announcement.id, announcement)
+        return announcement
+
+
+def _receipt(announcement: Announcement) -> AnnouncementReceipt:
+    why = announcement.reason
+    if announcement.outcome is Outcome.SPOKEN:
+        why = Why(announcement.text, announcement.text)
+    return AnnouncementReceipt(announcement.speaker_id, announcement.id, announcement.outcome.value, why)
+
+
+def _language(text: str) -> str:
+    return "zh" if any("\u4e00" <= character <= "\u9fff" for character in text) else "en"
