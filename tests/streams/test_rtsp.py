@@ -14,47 +14,56 @@ from vision.sandbox.cameras import CameraServer
 from vision.streams.backoff import Backoff
 from vision.streams.factory import open_source
 from vision.streams.health import CameraState
+from vision.streams.live import LiveSource
 from vision.streams.mailbox import Mailbox
 from vision.streams.rtsp import RtspSource
 from vision.streams.supervisor import Supervisor
 
+Source = LiveSource | RtspSource
+SOURCES = pytest.mark.parametrize("source", [LiveSource, RtspSource])
 
-def test_looks_at_one_keyframe_an_interval(cameras: CameraServer) -> None:
+
+@SOURCES
+def test_looks_at_one_keyframe_an_interval(source: type[Source], cameras: CameraServer) -> None:
     camera = Camera("c", cameras.url("small.mp4"), sample_s=0.8)
-    frames = looks(RtspSource(camera, SystemClock(), session=3, look_px=160), 3)
+    frames = looks(source(camera, SystemClock(), session=3, look_px=160), 3)
     steps_s = [b.pts_s - a.pts_s for a, b in pairwise(frames)]
     assert steps_s == pytest.approx([0.8, 0.8], abs=0.1)
     assert frames[0].image.shape == (120, 160, 3)
     assert {(frame.session, frame.camera_id) for frame in frames} == {(3, "c")}
 
 
-def test_camera_time_from_sender_reports(cameras: CameraServer) -> None:
+@SOURCES
+def test_camera_time_from_sender_reports(source: type[Source], cameras: CameraServer) -> None:
     camera = Camera("c", cameras.url("small.mp4"), sample_s=0.5)
     clock = SystemClock()
-    frames = looks(RtspSource(camera, clock), 3)
+    frames = looks(source(camera, clock), 3)
     assert frames[-1].time_source is TimeSource.CAMERA
     assert abs((clock.now() - frames[-1].captured_at).total_seconds()) < 60
 
 
-def test_unknown_path_is_refused_without_telling_the_password(cameras: CameraServer) -> None:
+@SOURCES
+def test_unknown_path_is_refused_without_telling_the_password(source: type[Source], cameras: CameraServer) -> None:
     url = cameras.url("none.mp4").replace("rtsp://", "rtsp://admin:pass%40word@")
     with pytest.raises(SourceRefusedError, match="404") as caught:
-        RtspSource(Camera("c", url), SystemClock()).open()
+        source(Camera("c", url), SystemClock()).open()
     assert "pass" not in str(caught.value)
 
 
-def test_nobody_listening(cameras: CameraServer) -> None:
+@SOURCES
+def test_nobody_listening(source: type[Source], cameras: CameraServer) -> None:
     cameras.stop()
     with pytest.raises(SourceError, match="refused"):
-        RtspSource(Camera("c", cameras.url("small.mp4")), SystemClock()).open()
+        source(Camera("c", cameras.url("small.mp4")), SystemClock()).open()
 
 
-def test_silent_server_times_out() -> None:
+@SOURCES
+def test_silent_server_times_out(source: type[Source]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
         camera = Camera("c", url, options=(("open_timeout_s", "0.3"),))
         with pytest.raises(SourceTimeoutError):
-            RtspSource(camera, SystemClock()).open()
+            source(camera, SystemClock()).open()
 
 
 @pytest.mark.slow

@@ -152,9 +152,9 @@ def _encoder_options(codec: str, gop: int, kbit_s: int | None, crf: int) -> dict
     if codec == "libx265":
         parameters = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:open-gop=0:repeat-headers=1:log-level=error"
         if kbit_s:
-            parameters += f":bitrate={kbit_s}:vbv-maxrate={kbit_s}:vbv-bufsize={kbit_s}"
+            parameters += f":bitrate={kbit_s}:vbv-maxrate={kbit_s}:vbv-bufsize={kbit_s // 2}"
         return options | {"x265-params": parameters}
     options |= {"profile": "main", "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0"}
     if kbit_s:
-        return options | {"b": f"{kbit_s}k", "maxrate": f"{kbit_s}k", "bufsize": f"{kbit_s}k", "nal-hrd": "cbr"}
+        return options | {"b": f"{kbit_s}k", "maxrate": f"{kbit_s}k", "bufsize": f"{kbit_s // 2}k", "nal-hrd": "cbr"}
     return options | {"crf": str(crf)}

@@ -9,9 +9,13 @@ from vision.core.registry import Camera, SourceKind
 
 
 def _live(camera: Camera, clock: Clock, session: int, look_px: int) -> FrameSource:
+    from vision.streams.live import LiveSource
+    from vision.streams.options import source_options
     from vision.streams.rtsp import RtspSource
 
-    return RtspSource(camera, clock, session=session, look_px=look_px)
+    own_client = source_options(camera).transport == "tcp" and camera.url.startswith("rtsp://")
+    source = LiveSource if own_client else RtspSource
+    return source(camera, clock, session=session, look_px=look_px)
 
 
 def _file(camera: Camera, clock: Clock, session: int, look_px: int) -> FrameSource:

@@ -16,11 +16,13 @@ class SourceOptions:
     """What `Camera.options` may say.
 
     Attributes:
-        transport: `tcp` (RTP interleaved in the RTSP connection) or `udp`.
+        transport: `tcp` (RTP interleaved in the RTSP connection, our own client), `ffmpeg` (the same by FFmpeg's
+            demuxer) or `udp` (by FFmpeg's).
         open_timeout_s, read_timeout_s: how long to wait for a camera to answer, and for its next byte.
         hardware: decode on this device (`cuda`, `vaapi`…); empty decodes on the CPU.
         keep_full: hand out the camera's own resolution beside the scaled look.
         pace: clips only: `real` plays at the clip's own speed, `fast` as fast as it decodes.
+        ring_s, ring_mb: how much of the compressed stream is kept for evidence clips; 0 keeps none.
         loop: clips only: begin again at the end; scene time runs on.
     """
 
@@ -31,10 +33,12 @@ class SourceOptions:
     keep_full: bool = False
     pace: str = "real"
     loop: bool = False
+    ring_s: float = 15.0
+    ring_mb: float = 7.5
 
 
 _PARSERS: dict[type, Callable[[str], object]] = {str: str, float: float, bool: _truth}
-_CHOICES = {"transport": ("tcp", "udp"), "pace": ("real", "fast")}
+_CHOICES = {"transport": ("tcp", "ffmpeg", "udp"), "pace": ("real", "fast")}
 
 
 def source_options(camera: Camera) -> SourceOptions:

@@ -44,7 +44,7 @@ class RtspSource:
             self._container = av.open(
                 self.camera.url,
                 options={
-                    "rtsp_transport": options.transport,
+                    "rtsp_transport": "udp" if options.transport == "udp" else "tcp",
                     "allowed_media_types": "video",
                     "fflags": "discardcorrupt",
                     "probesize": "65536",

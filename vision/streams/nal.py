@@ -1,0 +1,128 @@
+"""NAL units in RTP: which packets begin a keyframe, and keyframes put together from their packets.
+
+H.264 after RFC 6184 (single, STAP-A, FU-A), H.265 after RFC 7798 (single, AP, FU; no DONL).
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+START_CODE: Final = b"\x00\x00\x00\x01"
+
+SKIP, KEY, FRAGMENT, AGGREGATE, PARAMETERS = range(5)
+"""What a packet's first payload byte says it is: of no interest, the keyframe's slice, one of several pieces,
+several units in one packet, a parameter set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One codec's byte tables, so that the packet loop decides by one or two look-ups.
+
+    Attributes:
+        first: kind of a packet by its first payload byte.
+        fragment: by the fragment header byte: 1 where it begins a keyframe's slice.
+        header_bytes: length of a NAL unit's header.
+    """
+
+    name: str
+    header_bytes: int
+    first: bytes
+    fragment: bytes
+    nal_type: bytes
+    parameter_types: frozenset[int]
+    key_types: frozenset[int]
+
+
+def _h264() -> Codec:
+    key, parameters = frozenset({5}), frozenset({7, 8})
+    kinds = {5: KEY, 7: PARAMETERS, 8: PARAMETERS, 24: AGGREGATE, 28: FRAGMENT}
+    first = bytes(kinds.get(byte & 31, SKIP) for byte in range(256))
+    fragment = bytes(int(byte & 0x80 and byte & 31 in key) and 1 for byte in range(256))
+    return Codec("h264", 1, first, fragment, bytes(byte & 31 for byte in range(256)), parameters, key)
+
+
+def _hevc() -> Codec:
+    key, parameters = frozenset(range(16, 22)), frozenset({32, 33, 34})
+    kinds = dict.fromkeys(key, KEY) | dict.fromkeys(parameters, PARAMETERS) | {48: AGGREGATE, 49: FRAGMENT}
+    first = bytes(kinds.get(byte >> 1 & 63, SKIP) for byte in range(256))
+    fragment = bytes(int(byte & 0x80 and byte & 63 in key) and 1 for byte in range(256))
+    return Codec("hevc", 2, first, fragment, bytes(byte >> 1 & 63 for byte in range(256)), parameters, key)
+
+
+CODECS: Final = {"h264": _h264(), "hevc": _hevc()}
+
+
+@dataclass(slots=True)
+class AccessUnit:
+    """One picture's NAL units being put together, as an Annex B byte stream.
+
+    Attributes:
+        key: a keyframe's slice is in it.
+        broken: a packet is missing or malformed; a decoder would show smears.
+    """
+
+    codec: Codec
+    data: bytearray = field(default_factory=bytearray)
+    key: bool = False
+    broken: bool = False
+    parameter_sets: dict[int, bytes] = field(default_factory=dict)
+    _inside: bool = False
+
+    def add(self, buffer: bytearray, begin: int, end: int) -> None:
+        """Append one RTP payload, `buffer[begin:end]`."""
+        if begin >= end:
+            return
+        kind = self.codec.first[buffer[begin]]
+        if kind == FRAGMENT:
+            self._fragment(buffer, begin, end)
+        elif kind == AGGREGATE:
+            self._aggregate(buffer, begin, end)
+        else:
+            self._unit(buffer, begin, end)
+
+    def _unit(self, buffer: bytearray, begin: int, end: int) -> None:
+        nal_type = self.codec.nal_type[buffer[begin]]
+        if nal_type in self.codec.parameter_types:
+            self.parameter_sets[nal_type] = bytes(buffer[begin:end])
+            return
+        self.key = self.key or nal_type in self.codec.key_types
+        self.data += START_CODE
+        self.data += memoryview(buffer)[begin:end]
+
+    def _aggregate(self, buffer: bytearray, begin: int, end: int) -> None:
+        at = begin + self.codec.header_bytes
+        while at + 2 < end:
+            size = buffer[at] << 8 | buffer[at + 1]
+            at += 2
+            if size == 0 or at + size > end:
+                self.broken = True
+                return
+            self._unit(buffer, at, at + size)
+            at += size
+
+    def _fragment(self, buffer: bytearray, begin: int, end: int) -> None:
+        header_at = begin + self.codec.header_bytes
+        if header_at >= end:
+            self.broken = True
+            return
+        header = buffer[header_at]
+        if header & 0x80:
+            self._inside = True
+            self.data += START_CODE
+            if self.codec.header_bytes == 1:
+                self.key = self.key or header & 31 in self.codec.key_types
+                self.data.append(buffer[begin] & 0xE0 | header & 31)
+            else:
+                self.key = self.key or header & 63 in self.codec.key_types
+                self.data.append(buffer[begin] & 0x81 | (header & 63) << 1)
+                self.data.append(buffer[begin + 1])
+        elif not self._inside:
+            self.broken = True
+        self.data += memoryview(buffer)[header_at + 1 : end]
+        if header & 0x40:
+            self._inside = False
+
+
+def annex_b(parameter_sets: dict[int, bytes], unit: AccessUnit) -> bytes:
+    """The whole picture for a decoder that may have seen nothing before: parameter sets in order, then slices."""
+    sets = b"".join(START_CODE + parameter_sets[nal_type] for nal_type in sorted(parameter_sets))
+    return sets + bytes(unit.data)
