@@ -1,0 +1,150 @@
+"""The operator's page in a real browser: what an operator does all day."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.city import City
+from tests.browser.conftest import until
+from vision.api.server import ApiServer
+from vision.console.site import add_console
+
+NO_TOASTS = "document.querySelectorAll('.toast').length === 0"
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+Open = Callable[..., Any]
+
+
+def test_an_alert_appears_without_reload_and_reject_makes_it_go(city: City, open_page: Open) -> None:
+    page = open_page()
+    assert page.locator(".row:visible").count() == 0
+    city.raise_incident("i-1")
+    row = page.locator(".row[data-id=i-1]")
+    row.wait_for()
+    assert "非机动车乱停放" in row.inner_text()
+    assert "解放路 12 号 · 北门" in row.inner_text()
+    until(page, "document.querySelector('.row .thumb').naturalWidth > 0")
+    until(page, "document.querySelector('.incident .picture img').naturalWidth > 600")
+    row.locator("[data-act=reject]").click()
+    page.locator("dialog").get_by_text("不是违规").click()
+    row.wait_for(state="hidden")
+    until(page, NO_TOASTS)
+    incident, event = city.desk.taken[-1]
+    assert (incident, event.verdict.value, event.reason) == ("i-1", "reject", "不是违规")
+    page.reload()
+    page.wait_for_selector("[data-state=live]")
+    page.get_by_text("没有待审核的警情").wait_for()
+
+
+def test_keys_alone_confirm_reject_undo(city: City, open_page: Open) -> None:
+    for index in range(3):
+        city.raise_incident(f"i-{index}")
+    page = open_page()
+    page.wait_for_selector(".row[data-id=i-2][aria-selected=true]")
+    page.keyboard.press("c")
+    page.wait_for_selector(".row[data-id=i-1][aria-selected=true]")
+    assert page.locator(".row[data-id=i-2]:visible").count() == 0
+    page.keyboard.press("u")
+    page.wait_for_selector(".row[data-id=i-2][aria-selected=true]")
+    assert city.desk.taken == []
+    page.keyboard.press("c")
+    page.keyboard.press("r")
+    page.keyboard.press("4")  # passing
+    page.wait_for_selector(".row[data-id=i-0][aria-selected=true]")
+    page.keyboard.press("c")
+    page.get_by_text("没有待审核的警情").wait_for()
+    until(page, NO_TOASTS)
+    given = [(incident, event.verdict.value) for incident, event in city.desk.taken]
+    assert given == [("i-2", "confirm"), ("i-1", "reject"), ("i-0", "confirm")]
+
+
+def test_a_leaving_operator_loses_no_verdict(city: City, open_page: Open) -> None:
+    city.raise_incident("i-1")
+    page = open_page()
+    page.wait_for_selector(".row[data-id=i-1][aria-selected=true]")
+    page.keyboard.press("c")
+    page.goto("about:blank")
+    for _ in range(50):
+        if city.desk.taken:
+            break
+        page.wait_for_timeout(100)
+    assert [incident for incident, _event in city.desk.taken] == ["i-1"]
+
+
+def test_nothing_moves_under_the_pointer(city: City, open_page: Open) -> None:
+    for index in range(4):
+        city.raise_incident(f"i-{index}")
+    page = open_page()
+    row = page.locator(".row[data-id=i-1]")
+    row.hover()
+    before = row.bounding_box()
+    city.raise_incident("i-9", status="reopened")
+    page.get_by_text("1 条新警情").wait_for()
+    assert row.bounding_box() == before
+    page.mouse.move(1200, 500)
+    page.wait_for_selector(".row[data-id=i-9]")
+    assert page.locator(".row[aria-posinset='1']").get_attribute("data-id") == "i-9"
+
+
+def test_two_operators_do_not_work_on_the_same_alert(city: City, open_page: Open) -> None:
+    city.raise_incident("i-1")
+    city.raise_incident("i-2")
+    page = open_page()
+    page.locator(".row[data-id=i-1]").click()
+    page.wait_for_selector(".row[data-id=i-1][aria-selected=true]")
+    from vision.storage.tables import IncidentRow
+
+    for _ in range(50):
+        with city.database.reading() as session:
+            if session.get_one(IncidentRow, "i-1").claimed_by == "local":
+                break
+        page.wait_for_timeout(100)
+    else:
+        pytest.fail("opening an alert did not claim it")
+
+
+def test_a_hub_that_restarts_under_the_page(city: City, server: ApiServer, open_page: Open) -> None:
+    page = open_page()
+    port = server.port
+    server.stop()
+    page.wait_for_selector("[data-state=broken]")
+    city.raise_incident("i-1")
+    app = city.app()
+    add_console(app)
+    again = ApiServer(app, city.services.feed, port=port)
+    again.start()
+    try:
+        page.wait_for_selector("[data-state=live]", timeout=20_000)
+        page.wait_for_selector(".row[data-id=i-1]")
+        city.raise_incident("i-2")
+        page.wait_for_selector(".row[data-id=i-2]")
+    finally:
+        again.stop()
+
+
+def test_a_reconnecting_camera_shows(city: City, open_page: Open) -> None:
+    page = open_page()
+    page.get_by_text("3 路正常").wait_for()
+    city.board.states["gate"] = {"state": "reconnecting", "reason": "timed out"}
+    page.get_by_text("1 路异常").wait_for()
+
+
+def test_english(city: City, open_page: Open) -> None:
+    city.raise_incident("i-1")
+    page = open_page()
+    page.locator("#language").click()
+    page.wait_for_selector(".row[data-id=i-1]")
+    assert "Misparked bike" in page.locator(".row[data-id=i-1]").inner_text()
+    page.get_by_text("A bicycle has stood in the no-parking zone").wait_for()
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1440, 900), (3840, 2160)])
+def test_it_fits(city: City, open_page: Open, width: int, height: int) -> None:
+    for index in range(12):
+        city.raise_incident(f"i-{index:02}")
+    page = open_page(width=width, height=height)
+    page.wait_for_selector(".row[data-id=i-11]")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".row[data-id=i-11] .row-title").click()
+    page.get_by_role("button", name="确认").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

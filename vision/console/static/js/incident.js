@@ -1,0 +1,169 @@
+// One incident in full: pictures before and after, why it was raised, its story, case and comments.
+
+import { evidenceUrl, get, post } from "./api.js";
+import { button, fill, h } from "./dom.js";
+import { lasted, t, when, words } from "./i18n.js";
+import { caseChip, colourChip, kindName, picked, statusChip } from "./labels.js";
+import { zoomable } from "./picture.js";
+import { fail, toast } from "./toast.js";
+
+export class IncidentView {
+  // `wide`: the page of its own; else the pane beside the queue.
+  constructor(app, { wide = false, onDone = () => {} } = {}) {
+    this.app = app;
+    this.wide = wide;
+    this.onDone = onDone;
+    this.item = null;
+    this.detail = null;
+    this.role = null;
+    this.element = h("article", { class: `incident ${wide ? "wide" : ""}`, "aria-live": "off" });
+    this.clear();
+  }
+
+  clear() {
+    this.item = this.detail = null;
+    fill(this.element, h("div", { class: "empty" }, h("p", {}, t("nothing_selected"))));
+  }
+
+  // Shows what is known at once, then the rest.
+  async show(item) {
+    const same = this.item?.id === item.id;
+    if (same && this.item.version === item.version && this.item.updated_at === item.updated_at && this.detail) return;
+    this.item = item;
+    if (!same) { this.detail = null; this.role = null; this.paint(); }
+    try {
+      const detail = await get(`/incidents/${item.id}`);
+      if (this.item?.id !== item.id) return;
+      this.detail = detail;
+      this.item = detail;
+      this.paint();
+    } catch (error) {
+      if (error.status === 404) this.clear(); else fail(error);
+    }
+  }
+
+  paint() {
+    const item = this.item;
+    fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.facts(item));
+  }
+
+  head(item) {
+    return h("header", { class: "incident-head" },
+      h("div", { class: "line wrap" }, h("h1", {}, kindName(item)), statusChip(item.status), colourChip(item.colour),
+        item.case && caseChip(item.case), item.verdict && h("span", { class: "chip" }, `${t(`verdict_${item.verdict}`)} · ${(item.verdict_by || "").replace(/^operator:/, "")}`),
+        item.claimed_by && item.claimed_by !== this.app.me.name && h("span", { class: "chip amber" }, t("claimed_by", { name: item.claimed_by }))),
+      h("p", { class: "muted" }, [item.place, this.app.cameraName(item.camera_id), item.district].filter(Boolean).join(" · "),
+        h("span", { class: "line right" })));
+  }
+
+  pictures(item) {
+    const found = picked(item, "annotated", "original");
+    const after = picked(item, "after_annotated", "after");
+    const all = (this.detail?.evidence ?? item.evidence).filter((e) => e.media_type.startsWith("image/"));
+    const shown = this.role ? all.find((e) => e.id === this.role) ?? found : found;
+    const alt = t("picture_alt", { type: kindName(item), place: item.place });
+    const figure = (evidence, caption) => h("figure", {},
+      evidence ? zoomable(evidenceUrl(evidence.id), alt) : h("div", { class: "picture missing" }, t("picture_missing")),
+      h("figcaption", { class: "tiny muted" }, caption, evidence && ` · ${when(evidence.captured_at, { date: "full" })}`));
+    return h("div", {},
+      h("div", { class: after ? "pictures pair" : "pictures" },
+        figure(shown, after ? t("before") : t(shown?.role ?? "annotated")), after && figure(after, t("now"))),
+      all.length > 1 && h("div", { class: "filmstrip", role: "group", "aria-label": t("evidence") }, all.map((e) =>
+        h("button", { type: "button", title: `${t(e.role)} · ${when(e.captured_at)}`, "aria-pressed": String(e.id === shown?.id), onclick: () => { this.role = e.id; this.paint(); } },
+          h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: t(e.role), loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))),
+      this.clip());
+  }
+
+  clip() {
+    const clip = this.detail?.evidence.find((e) => e.media_type.startsWith("video/"));
+    return clip && h("video", { class: "clip-video", controls: true, preload: "none", src: evidenceUrl(clip.id) });
+  }
+
+  bar(item) {
+    const { actions } = this.app;
+    const judged = item.verdict !== null || ["rejected", "closed", "rectified", "lapsed"].includes(item.status);
+    const act = actions.may("incidents:act");
+    const over = Boolean(item.ended_at);
+    return h("div", { class: "actions" },
+      button(t("confirm"), { iconName: "check", key: "C", kind: "good", disabled: judged || !act, onclick: () => { actions.confirm(item); this.onDone(); } }),
+      button(t("reject"), { iconName: "cross", key: "R", kind: "bad", disabled: judged || !act, onclick: () => actions.reject(item) }),
+      button(t("speak"), { iconName: "speak", key: "S", disabled: over || !actions.may("speakers:speak"), onclick: () => actions.speak(item) }),
+      button(t("file"), { iconName: "file", key: "F", disabled: over || !act || item.status === "filed", onclick: () => actions.file(item) }),
+      h("span", { class: "grow" }),
+      button("", { iconName: "link", kind: "flat square", title: t("copy_link"), onclick: () => copyLink(item.id) }),
+      !this.wide && h("a", { class: "btn flat", href: `/console/incidents/${item.id}`, title: t("open_page") }, t("open_page")));
+  }
+
+  facts(item) {
+    const detail = this.detail;
+    const row = (name, value) => value ? [h("dt", {}, name), h("dd", {}, value)] : [];
+    return h("div", { class: "columns" },
+      h("section", {}, h("h3", {}, t("why")), h("p", { class: "why" }, words(item.why)),
+        h("dl", { class: "facts" },
+          row(t("began"), when(item.began_at, { date: "full" })),
+          row(item.ended_at ? t("ended") : t("lasting"), item.ended_at ? when(item.ended_at, { date: "full" }) : lasted(item.began_at)),
+          row(t("last_seen"), when(item.last_seen_at)),
+          row(t("camera"), h("a", { href: `/console/wall?camera=${encodeURIComponent(item.camera_id)}` }, this.app.cameraName(item.camera_id))),
+          row(t("zone"), item.zone_id), row(t("grid"), item.grid_id),
+          row(t("shop"), item.shop_id && h("span", { class: "line" }, item.shop_id, colourChip(item.colour))),
+          row(t("confidence"), item.confidence ? `${Math.round(item.confidence * 100)} %` : null),
+          row(t("objects"), item.object_count || null)),
+        h("h3", {}, t("cases")), this.cases(detail?.cases ?? (item.case ? [item.case] : [])),
+        detail && detail.witnesses.length > 1 && [h("h3", {}, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", {}, `${this.app.cameraName(w.camera_id)} · ${when(w.last_seen_at)}`)))],
+        detail && detail.similar.length > 0 && [h("h3", {}, t("similar")), h("ul", { class: "similar" }, detail.similar.map((s) =>
+          h("li", { class: "line" }, h("a", { href: `/console/incidents/${s.id}` }, when(s.began_at, { date: "full" })), statusChip(s.status))))]),
+      h("section", {}, h("h3", {}, t("story")), detail ? this.story(detail) : null,
+        detail && detail.announcements.length > 0 && [h("h3", {}, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
+          h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`)))],
+        h("h3", {}, t("comments")), this.comments(detail)));
+  }
+
+  cases(cases) {
+    if (!cases.length) return h("p", { class: "muted small" }, t("no_case"));
+    return h("ul", { class: "cases" }, cases.map((c) => h("li", {},
+      h("div", { class: "line wrap" }, h("span", {}, c.platform), caseChip(c), c.due_at && h("span", { class: new Date(c.due_at) < new Date() && !c.closed_at ? "chip red" : "chip" }, `${t("due")} ${when(c.due_at)}`)),
+      (c.platform_status || c.reason) && h("p", { class: "small muted" }, [c.platform_status, c.reason].filter(Boolean).join(" · ")))));
+  }
+
+  story(detail) {
+    return h("ol", { class: "story" }, detail.log.map((entry) => h("li", {},
+      h("time", { class: "mono tiny", datetime: entry.wall_at, title: entry.wall_at }, when(entry.wall_at)),
+      h("div", {}, h("div", { class: "line wrap" }, statusChip(entry.to_status), h("span", { class: "tiny faint" }, entry.actor)), h("p", { class: "small" }, words(entry.text))))));
+  }
+
+  comments(detail) {
+    const text = h("input", { class: "input grow", maxlength: "2000", placeholder: t("add_comment"), "aria-label": t("add_comment") });
+    const send = async (event) => {
+      event.preventDefault();
+      if (!text.value.trim()) return;
+      try {
+        const comment = await post(`/incidents/${this.item.id}/comments`, { text: text.value.trim() });
+        this.detail.comments.push(comment);
+        this.paint();
+      } catch (error) { fail(error); }
+    };
+    return h("div", {}, h("ul", { class: "comments" }, (detail?.comments ?? []).map((c) => h("li", { class: "small" }, h("b", {}, c.author), h("span", { class: "faint tiny" }, ` ${when(c.at)}`), h("p", {}, c.text)))),
+      this.app.actions.may("incidents:act") && h("form", { class: "line", onsubmit: send }, text, h("button", { class: "btn s", type: "submit" }, t("send"))));
+  }
+}
+
+async function copyLink(id) {
+  try {
+    await navigator.clipboard.writeText(`${location.origin}/console/incidents/${id}`);
+    toast(t("copied"));
+  } catch (error) { fail(error); }
+}
+
+export function incidentPage(app, page, id) {
+  const view = new IncidentView(app, { wide: true });
+  fill(page, h("div", { class: "solo" }, h("a", { href: "/console/", class: "btn flat s" }, t("back")), view.element));
+  view.show({ id, type: "", evidence: [], why: null, version: -1, status: "open", verdict: null, place: "" });
+  const follow = (event) => { if (event.detail.item.id === id) view.show(event.detail.item); };
+  app.store.addEventListener("alert", follow);
+  const keys = (event) => {
+    const action = app.actionKey(event);
+    if (action && view.detail) { event.preventDefault(); app.run(action, view.detail); }
+  };
+  document.addEventListener("keydown", keys);
+  return () => { app.store.removeEventListener("alert", follow); document.removeEventListener("keydown", keys); };
+}

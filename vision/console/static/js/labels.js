@@ -1,0 +1,19 @@
+// How incidents, cases and cameras are worded and coloured everywhere.
+
+import { h } from "./dom.js";
+import { t } from "./i18n.js";
+
+export const TYPES = ["out_of_store", "garbage", "bike_misparked"];
+
+export const kindName = (item) => t(item.subtype && item.subtype !== item.type ? item.subtype : item.type);
+
+const STATUS_COLOUR = { open: "amber", warned: "violet", filed: "blue", handled: "violet", reopened: "red", closed: "green", rectified: "green", rejected: "", suspected: "", lapsed: "" };
+const CASE_COLOUR = { pending: "amber", filed: "blue", dispatched: "blue", handled: "violet", returned: "red", suspended: "amber", closed: "green", dead: "red", withdrawn: "" };
+const STATE_COLOUR = { live: "green", connecting: "amber", reconnecting: "amber", refused: "red", stopped: "red", unwatched: "red", view_moved: "amber", disabled: "" };
+
+export const statusChip = (status) => h("span", { class: `chip ${STATUS_COLOUR[status] ?? ""}` }, t(status));
+export const caseChip = (c) => h("span", { class: `chip ${CASE_COLOUR[c.status] ?? ""}` }, `${t(`case_${c.status}`)}${c.id ? ` · ${c.id}` : ""}`);
+export const stateColour = (state) => STATE_COLOUR[state] ?? "amber";
+export const stateName = (state) => { const key = `state_${state}`; const name = t(key); return name === key ? state : name; };
+export const colourChip = (colour) => colour && h("span", { class: `chip ${colour === "yellow" ? "amber" : colour}` }, t(colour));
+export const picked = (item, ...roles) => roles.map((role) => item.evidence.findLast?.((e) => e.role === role) ?? [...item.evidence].reverse().find((e) => e.role === role)).find(Boolean);

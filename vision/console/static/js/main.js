@@ -1,0 +1,177 @@
+// Begins: who is here, which page, and the frame around every page.
+
+import { get, put, setCsrf } from "./api.js";
+import { Actions } from "./actions.js";
+import { button, fill, h, icon } from "./dom.js";
+import { lang, setLanguage, t } from "./i18n.js";
+import { chime } from "./sound.js";
+import { Store } from "./store.js";
+import { queuePage } from "./queue.js";
+import { incidentPage } from "./incident.js";
+import { fail } from "./toast.js";
+
+const CAMERAS_EVERY_MS = 3000;
+const PAGES = [
+  { name: "queue", path: /^\/console\/(?:queue(?:\/([^/]+))?)?$/, home: "/console/", iconName: "queue", open: queuePage },
+  { name: "incident", path: /^\/console\/incidents\/([^/]+)$/, open: incidentPage },
+];
+const KEYS = { c: "confirm", r: "reject", s: "speak", f: "file", u: "undo", n: "next", j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", Home: "first", o: "open", Enter: "open" };
+
+class App {
+  constructor(me) {
+    this.me = me;
+    this.store = new Store();
+    this.actions = new Actions(this);
+    this.cameras = new Map();
+    this.leave = null;
+    this.sound = localStorage.getItem("sound") !== "off";
+    this.shiftBegan = shiftStart();
+    this.page = h("main", { class: "page", id: "page", tabindex: "-1" });
+    this.nav = h("nav", { class: "nav", "aria-label": "Streetward" });
+    this.top = h("header", { class: "top" });
+  }
+
+  async start() {
+    this.dress();
+    document.title = this.me.console.name;
+    document.body.replaceChildren(h("div", { class: "app" }, this.nav, this.top, this.page));
+    this.paintFrame();
+    this.store.addEventListener("state", () => this.paintTop());
+    this.store.addEventListener("reset", () => { this.paintTop(); this.paintNav(); });
+    this.store.addEventListener("alert", (event) => this.onAlert(event.detail));
+    addEventListener("popstate", () => this.open());
+    document.addEventListener("click", (event) => this.followLink(event));
+    this.open();
+    this.loadCameras();
+    setInterval(() => this.loadCameras(), CAMERAS_EVERY_MS);
+    await this.store.start().catch(fail);
+  }
+
+  dress() {
+    setLanguage(localStorage.getItem("language") || this.me.settings.language || this.me.console.language);
+    document.documentElement.dataset.theme = localStorage.getItem("theme") || this.me.settings.theme || this.me.console.theme;
+  }
+
+  paintFrame() {
+    this.paintNav();
+    this.paintTop();
+  }
+
+  paintNav() {
+    const counts = this.store.counts();
+    fill(this.nav, h("img", { src: "/console/static/icon.svg", alt: "" }), PAGES.filter((p) => p.home && (!p.scope || this.actions.may(p.scope))).map((p) =>
+      h("a", { href: p.home, "aria-current": this.current === p.name ? "page" : undefined }, icon(p.iconName), t(p.name),
+        p.name === "queue" && counts.todo > 0 && h("span", { class: `count ${counts.grave ? "" : "quiet"}` }, counts.todo > 999 ? "999+" : counts.todo))));
+  }
+
+  paintTop() {
+    const { state } = this.store;
+    const cameras = [...this.cameras.values()].filter((c) => c.enabled);
+    const bad = cameras.filter((c) => c.state !== "live");
+    fill(this.top,
+      h("h1", {}, this.me.console.name),
+      h("span", { class: "line small", id: "link-state", data: { state } }, h("i", { class: `dot ${state === "live" ? "green" : "red"}` }), t(state)),
+      h("a", { class: "line small muted optional", href: "/console/fleet", id: "camera-state" }, h("i", { class: `dot ${bad.length ? "amber" : "green"}` }), bad.length ? t("cameras_bad", { n: bad.length }) : t("cameras_ok", { n: cameras.length })),
+      h("span", { class: "grow" }),
+      this.me.by === "loopback" && h("span", { class: "chip amber optional" }, t("loopback")),
+      h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
+      button("", { iconName: this.sound ? "bell" : "mute", kind: "flat square", title: t("sound"), onclick: () => { this.sound = !this.sound; localStorage.setItem("sound", this.sound ? "on" : "off"); this.paintTop(); } }),
+      button("", { iconName: "sun", kind: "flat square", title: t("theme"), onclick: () => this.prefer("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark") }),
+      button(t("language"), { kind: "flat s", id: "language", onclick: () => this.prefer("language", lang() === "zh" ? "en" : "zh") }));
+  }
+
+  prefer(name, value) {
+    localStorage.setItem(name, value);
+    if (this.me.by === "session") put("/me/settings", { ...this.me.settings, [name]: value }).catch(() => {});
+    this.dress();
+    this.paintFrame();
+    this.open();
+  }
+
+  async loadCameras() {
+    try {
+      const { items } = await get("/cameras");
+      this.cameras = new Map(items.map((c) => [c.id, c]));
+      this.paintTop();
+      this.store.dispatchEvent(new CustomEvent("cameras"));
+    } catch (error) { if (error.status) fail(error); }
+  }
+
+  cameraName(id) {
+    return this.cameras.get(id)?.name ?? id;
+  }
+
+  onAlert({ item, before }) {
+    if (this.sound && item.gravity >= 3 && !(before?.gravity >= 3)) chime();
+    if (!this.painting) this.painting = setTimeout(() => { this.painting = null; this.paintNav(); }, 200);
+  }
+
+  // Which action a keystroke means; none while somebody types or a dialog is open.
+  actionKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
+    if (document.querySelector("dialog[open]") || event.target.closest?.("input, textarea, select")) return null;
+    if (event.key === "Enter" && event.target.closest?.("button, a")) return null;
+    return KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? null;
+  }
+
+  run(action, item) {
+    const { actions } = this;
+    if (action === "undo") { actions.undo(); return; }
+    const scope = action === "speak" ? "speakers:speak" : "incidents:act";
+    if (!actions.may(scope)) return;
+    if ((action === "confirm" || action === "reject") && item.verdict !== null) return;
+    if (action === "confirm") actions.confirm(item);
+    else if (action === "reject") actions.reject(item);
+    else if (action === "speak") actions.speak(item);
+    else if (action === "file") actions.file(item);
+  }
+
+  followLink(event) {
+    const link = event.target.closest?.("a[href^='/console/']");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button || link.target || link.hasAttribute("download")) return;
+    event.preventDefault();
+    this.go(link.getAttribute("href"));
+  }
+
+  go(path) {
+    history.pushState(null, "", path);
+    this.open();
+  }
+
+  open() {
+    this.leave?.();
+    this.leave = null;
+    const found = PAGES.map((p) => ({ p, match: p.path.exec(location.pathname) })).find((x) => x.match);
+    const { p, match } = found ?? { p: PAGES[0], match: [] };
+    this.current = p.name;
+    this.page.className = "page";
+    this.page.scrollTop = 0;
+    this.leave = p.open(this, this.page, match[1] ? decodeURIComponent(match[1]) : null) ?? null;
+    this.paintNav();
+  }
+}
+
+// Alerts since the last sign-off of this browser count as new: eight hours apart is another shift.
+function shiftStart() {
+  const last = Number(localStorage.getItem("seenAt") || 0);
+  let began = localStorage.getItem("shiftBegan") || new Date(0).toISOString();
+  if (Date.now() - last > 3600e3) { began = new Date(last || Date.now()).toISOString(); localStorage.setItem("shiftBegan", began); }
+  const mark = () => localStorage.setItem("seenAt", String(Date.now()));
+  mark();
+  setInterval(mark, 60e3);
+  return began;
+}
+
+async function begin() {
+  try {
+    const me = await get("/me", { quiet: true });
+    setCsrf(me.csrf);
+    await new App(me).start();
+  } catch (error) {
+    if (error.status === 401) location.replace(`/console/login?next=${encodeURIComponent(location.pathname)}`);
+    else { document.body.replaceChildren(h("p", { class: "empty" }, t("broken"))); setTimeout(begin, 2000); }
+  }
+}
+
+setLanguage(localStorage.getItem("language") || "zh");
+begin();
