@@ -1,9 +1,18 @@
-"""Tiny real networks for tests: a whole-picture box per colour, scored by how much of that colour there is."""
+"""Tiny real networks for tests, in every format: a whole-picture box per colour, scored by how much of it there is.
+
+Output (1, 4 + 3, 12) in Ultralytics' layout: the first anchor's box is the middle of the input, its scores are the
+means of the red, green and blue channels in 0-1.
+"""
 
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import onnx
 import openvino as ov
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
 from openvino import opset13 as ops
 
 COLOURS = ("red", "green", "blue")
@@ -12,15 +21,11 @@ INPUT_PX = 64
 
 
 def save_colour_network(folder: Path, name: str = "colours", classes: tuple[str, ...] = COLOURS) -> Path:
-    """An OpenVINO IR in Ultralytics' layout, (1, 4 + 3, 12), whose first anchor scores the mean of each channel."""
+    """As OpenVINO IR, with a metadata.yaml that names the classes."""
     picture = ops.parameter([1, 3, INPUT_PX, INPUT_PX], np.float32, name="images")
     mean = ops.reshape(ops.reduce_mean(picture, np.array([2, 3]), keep_dims=False), np.array([1, 3, 1]), False)
-    first = np.zeros((1, 1, ANCHORS), np.float32)
-    first[..., 0] = 1
-    scores = ops.multiply(mean, ops.constant(first))
-    box = np.zeros((1, 4, ANCHORS), np.float32)
-    box[0, :, 0] = INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 4
-    out = ops.concat([ops.constant(box), scores], axis=1)
+    scores = ops.multiply(mean, ops.constant(_first_anchor()))
+    out = ops.concat([ops.constant(_middle_box()), scores], axis=1)
     out.output(0).set_names({"street"})
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.xml"
@@ -28,3 +33,71 @@ def save_colour_network(folder: Path, name: str = "colours", classes: tuple[str,
     listed = "\n".join(f"  {index}: {label}" for index, label in enumerate(classes))
     (folder / "metadata.yaml").write_text(f"version: 1\nnames:\n{listed}\n", encoding="utf-8")
     return file
+
+
+def save_colour_onnx(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
+    """As ONNX, with the classes inside as Ultralytics writes them."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Reshape", ["mean", "shape"], ["column"]),
+        helper.make_node("Mul", ["column", "first"], ["scores"]),
+        helper.make_node("Concat", ["box", "scores"], ["output0"], axis=1),
+    ]
+    constants: dict[str, NDArray[Any]] = {
+        "axes": np.array([2, 3], np.int64),
+        "shape": np.array([1, 3, 1], np.int64),
+        "first": _first_anchor(),
+        "box": _middle_box(),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, INPUT_PX, INPUT_PX])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 7, ANCHORS])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {"names": str(dict(enumerate(classes)))})
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "colours.onnx"
+    onnx.save(model, file)
+    return file
+
+
+class ColourNet(torch.nn.Module):
+    """The same for torch, with what an Ultralytics detection model offers."""
+
+    def __init__(self, classes: tuple[str, ...] = COLOURS) -> None:
+        super().__init__()
+        self.names = dict(enumerate(classes))
+        self.task = "detect"
+        self.register_buffer("first", torch.from_numpy(_first_anchor()))
+        self.register_buffer("box", torch.from_numpy(_middle_box()))
+
+    def fuse(self, *, verbose: bool = True) -> Self:
+        return self
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, None]:
+        first, box = self.get_buffer("first"), self.get_buffer("box")
+        scores = images.mean(dim=(2, 3))[:, :, None] * first
+        return torch.cat([box.expand(len(images), -1, -1), scores], dim=1), None
+
+
+def save_colour_checkpoint(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
+    """As a checkpoint like Ultralytics' own: a pickled module in a dictionary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "colours.pt"
+    torch.save({"model": ColourNet(classes), "version": "1"}, file)
+    return file
+
+
+def _first_anchor() -> NDArray[np.float32]:
+    first = np.zeros((1, 1, ANCHORS), np.float32)
+    first[..., 0] = 1
+    return first
+
+
+def _middle_box() -> NDArray[np.float32]:
+    box = np.zeros((1, 4, ANCHORS), np.float32)
+    box[0, :, 0] = INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 4
+    return box

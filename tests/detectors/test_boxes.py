@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,6 +28,7 @@ def greedy(xyxy: NDArray[np.float32], class_id: NDArray[np.int32], iou: float) -
     return kept
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 700), st.integers(1, 4))
 def test_suppression_is_the_greedy_one(seed: int, count: int, classes: int) -> None:
     rng = np.random.default_rng(seed)

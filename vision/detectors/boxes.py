@@ -128,12 +128,13 @@ def suppress(xyxy: Floats, class_id: NDArray[np.int32], iou: float) -> NDArray[n
     """
     if len(xyxy) > _WHOLE_MATRIX_BOXES:
         groups = [np.flatnonzero(class_id == one) for one in np.unique(class_id)]
-        return np.sort(np.concatenate([group[_fixed_point(_overlaps(xyxy[group]) > iou)] for group in groups]))
+        return np.sort(np.concatenate([group[fixed_point(_overlaps(xyxy[group]) > iou)] for group in groups]))
     same = class_id[:, None] == class_id[None, :]
-    return _fixed_point((_overlaps(xyxy) > iou) & same)
+    return fixed_point((_overlaps(xyxy) > iou) & same)
 
 
-def _fixed_point(overlapping: NDArray[np.bool_]) -> NDArray[np.intp]:
+def fixed_point(overlapping: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Rows kept when a kept better (earlier) one rules out those that overlap it, by an (N, N) matrix of overlaps."""
     by_better: NDArray[np.bool_] = np.triu(overlapping, 1)
     kept = np.ones(len(by_better), np.bool_)
     while True:

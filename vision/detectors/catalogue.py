@@ -61,6 +61,7 @@ class ModelEntry(_Strict):
     Attributes:
         backends: kind of back end → the file it opens.
         files: every file the model consists of.
+        input_px: height and width.
         classes: None: as the file names them; a list; or a mapping, theirs → ours (null drops one).
         accuracy: measured figures, `set → figure → value`.
     """
@@ -167,6 +168,7 @@ def spec_of(name: str, entry: ModelEntry, kind: str, folder: Path) -> ModelSpec:
         bgr=entry.bgr,
         divisor=entry.divisor,
         classes=entry.classes,
+        input_px=entry.input_px,
         sha256=digests,
         decoding=decoding,
     )

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from vision.core.errors import ModelFileError
-from vision.detectors.spec import ModelSpec
+from vision.detectors.spec import ModelSpec, NamedOutput
 
 _CHUNK_BYTES = 1 << 20
 
@@ -22,6 +22,18 @@ class Metadata:
     name: str
     version: str
     classes: Mapping[str, tuple[str, ...]]
+
+    def name_outputs(self, file: Path, found: Sequence[tuple[str, tuple[int, ...]]]) -> list[NamedOutput]:
+        """A network's outputs, given as (name, shape without the batch), with their classes.
+
+        Raises:
+            ModelFileError: the network lacks an output that is described here.
+        """
+        missing = sorted(self.classes.keys() - {"", *(name for name, _ in found)})
+        if missing:
+            raise ModelFileError(f"{file}: has no output named {', '.join(missing)}, which its metadata.yaml lists")
+        only = self.classes.get("", ())
+        return [NamedOutput(name, self.classes.get(name, only), shape) for name, shape in found]
 
 
 def sha256(file: Path) -> str:
@@ -57,6 +69,13 @@ def check_file(file: Path, digest: str | None) -> None:
             f"{file}: damaged or changed, its sha256 is {found[:12]}… and should be {digest[:12]}…; "
             "get it again with `vision models pull`"
         )
+
+
+def version_of(spec: ModelSpec, metadata: Metadata | None) -> str:
+    """Name, version and eight hex digits of the weights: two models never share a version by accident."""
+    version = spec.version or (metadata.version if metadata else "")
+    weights = spec.file.with_suffix(".bin") if spec.file.suffix == ".xml" else spec.file
+    return " ".join(filter(None, [spec.name, version, f"({sha256(weights)[:8]})"]))
 
 
 def read_metadata(beside: Path) -> Metadata | None:

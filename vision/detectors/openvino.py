@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from vision.core.errors import DetectorError, ModelFileError
 from vision.core.frames import Image
 from vision.detectors.boxes import gather
 from vision.detectors.letterbox import PAD_VALUE, Letterbox, check_image, fill
-from vision.detectors.modelfile import Metadata, check_files, read_metadata, sha256
+from vision.detectors.modelfile import Metadata, check_files, read_metadata, version_of
 from vision.detectors.spec import ModelSpec, NamedOutput, label
 
 Done = Callable[[Detections | DetectorError], None]
@@ -41,7 +40,7 @@ class OpenVinoDetector:
         input_px = _input_px(spec, network)
         metadata = read_metadata(spec.file)
         self._reading = label(spec, _named_outputs(spec, network, metadata), input_px)
-        self._version = _version(spec, metadata)
+        self._version = version_of(spec, metadata)
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if precision != "auto":
             settings["INFERENCE_PRECISION_HINT"] = precision
@@ -156,15 +155,15 @@ def _input_px(spec: ModelSpec, network: Any) -> tuple[int, int]:
 
 
 def _named_outputs(spec: ModelSpec, network: Any, metadata: Metadata | None) -> list[NamedOutput]:
-    classes = {} if metadata is None else dict(metadata.classes)
-    outputs = []
+    described = set(metadata.classes) if metadata else set()
+    found = []
     for index, port in enumerate(network.outputs):
-        name = next(iter(sorted(port.names & classes.keys())), str(index))
-        outputs.append(NamedOutput(name, classes.get(name, classes.get("", ())), tuple(port.shape)[1:]))
-    missing = sorted(classes.keys() - {"", *(one.name for one in outputs)})
-    if missing:
-        raise ModelFileError(f"{spec.file}: has no output named {', '.join(missing)}, which its metadata.yaml lists")
-    return outputs
+        if port.partial_shape.is_dynamic:
+            raise ModelFileError(f"{spec.file}: output {index} has no fixed shape, {port.partial_shape}")
+        # A port may carry several names, or none.
+        name = next(iter(sorted(port.names & described) or sorted(port.names)), str(index))
+        found.append((name, tuple(port.shape)[1:]))
+    return metadata.name_outputs(spec.file, found) if metadata else [NamedOutput(name, (), s) for name, s in found]
 
 
 def _with_preprocessing(network: Any, spec: ModelSpec) -> Any:
@@ -177,18 +176,6 @@ def _with_preprocessing(network: Any, spec: ModelSpec) -> Any:
         port.preprocess().convert_color(ColorFormat.RGB)
     port.preprocess().scale(spec.divisor)
     return steps.build()
-
-
-def _version(spec: ModelSpec, metadata: Metadata | None) -> str:
-    version = spec.version or (metadata.version if metadata else "")
-    name = spec.name or (metadata.name if metadata else "") or spec.file.stem
-    return " ".join(filter(None, [name, version, f"({_fingerprint(spec.file)})"]))
-
-
-def _fingerprint(file: Path) -> str:
-    """Eight hex digits of the file that carries the weights: two models never share a version by accident."""
-    weights = file.with_suffix(".bin")
-    return sha256(weights if file.suffix == ".xml" else file)[:8]
 
 
 def _unless_failed(answer: Detections | DetectorError) -> Detections:

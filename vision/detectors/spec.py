@@ -22,6 +22,7 @@ class ModelSpec:
         bgr: the network wants blue first.
         divisor: what 0–255 is divided by before the network (255 gives 0–1).
         classes: see ClassChoice; with a mapping, classes it does not list are dropped.
+        input_px: height and width to run at; a network of fixed size must have been made for it.
         sha256: expected digests by file, checked before anything is loaded.
     """
 
@@ -33,6 +34,7 @@ class ModelSpec:
     bgr: bool = False
     divisor: float = 255.0
     classes: ClassChoice = None
+    input_px: tuple[int, int] | None = None
     sha256: Mapping[Path, str] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
 
@@ -52,6 +54,8 @@ def label(spec: ModelSpec, found: Sequence[NamedOutput], input_px: tuple[int, in
     Raises:
         ModelFileError: the file's classes and its outputs, or its classes and the mapping, do not fit together.
     """
+    if spec.input_px is not None and spec.input_px != input_px:
+        raise ModelFileError(f"{spec.file}: takes pictures of {_size(input_px)}, expected {_size(spec.input_px)}")
     names: list[str] = []
     outputs = []
     for one in found:
@@ -104,6 +108,10 @@ def _own_names(spec: ModelSpec, output: NamedOutput, layout: str) -> tuple[str, 
             f"but {len(theirs)} are named ({_some(theirs)})"
         )
     return theirs
+
+
+def _size(size_px: tuple[int, int]) -> str:
+    return f"{size_px[0]} rows by {size_px[1]} columns"
 
 
 def _some(names: Sequence[str]) -> str:
