@@ -124,6 +124,8 @@ class Announcer:
             return self._keep(self._blank(request, "", Outcome.FAILED, why))
         last: Announcement | None = None
         for speaker in wanted:
+            if request.ask.by_operator:
+                self.floor.clear_for(speaker, request.ask.actor)  # people before machines
             decision = self._decide(request, speaker, list(speakers.values()))
             if decision.cause is Cause.EARSHOT and may_wait:
                 raise RetryLater(decision.why.en, after_s=2.0)

@@ -30,6 +30,11 @@ class Floor:
         with self._freed:
             return [turn.speaker for turn in self._turns]
 
+    def talkers(self) -> dict[str, str]:
+        """The actor by speaker id."""
+        with self._freed:
+            return {turn.speaker.id: turn.actor for turn in self._turns}
+
     def who(self, speaker_id: str) -> str | None:
         """The actor who speaks there now."""
         with self._freed:

@@ -7,7 +7,7 @@ from vision.alerts.policy import Mode, ModeRule, PolicySettings
 from vision.alerts.speech import EspeakNg, NoSpeech, Speech
 from vision.alerts.uploads import UploadLimits
 from vision.alerts.voice import VoiceSettings
-from vision.config.speakers import SpeakersConfig
+from vision.config.speakers import PhraseConfig, SpeakersConfig
 
 
 def policy_settings(config: SpeakersConfig, timezone: tzinfo) -> PolicySettings:
@@ -39,17 +39,18 @@ def speech_engine(config: SpeakersConfig) -> Speech:
 
 def phrases(config: SpeakersConfig) -> tuple[Phrase, ...]:
     """The city's own, then the shipped ones that it did not replace by id."""
-    own = tuple(
-        Phrase(
-            id=key,
-            zh=phrase.zh,
-            en=phrase.en,
-            types=frozenset(phrase.types),
-            camera_ids=frozenset(phrase.cameras),
-            zone_ids=frozenset(phrase.zones),
-            hours=tuple(hours.to_core() for hours in phrase.hours),
-            warning=phrase.warning,
-        )
-        for key, phrase in config.phrases.items()
+    own = tuple(phrase(key, words) for key, words in config.phrases.items())
+    return own + tuple(shipped for shipped in DEFAULT_PHRASES if shipped.id not in config.phrases)
+
+
+def phrase(phrase_id: str, config: PhraseConfig) -> Phrase:
+    return Phrase(
+        id=phrase_id,
+        zh=config.zh,
+        en=config.en,
+        types=frozenset(config.types),
+        camera_ids=frozenset(config.cameras),
+        zone_ids=frozenset(config.zones),
+        hours=tuple(hours.to_core() for hours in config.hours),
+        warning=config.warning,
     )
-    return own + tuple(phrase for phrase in DEFAULT_PHRASES if phrase.id not in config.phrases)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from vision.alerts.build import build_loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.api.app import create_app
 from vision.api.records import RecordedAlerts
@@ -74,14 +75,24 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         stack.callback(board.close)
         blobs = ObjectBlobs(city.evidence_url)
         feed = AlertFeed(RecordedAlerts(database, clock.now), clock)
-        surroundings = CitySurroundings(lambda: registry.cameras().values(), build_ladders(city.incidents))
+        loudspeakers = build_loudspeakers(
+            city.loudspeakers,
+            database=database,
+            registry=registry,
+            blobs=blobs,
+            clock=clock,
+            timezone=city.zone_info,
+        )
+        surroundings = CitySurroundings(
+            lambda: registry.cameras().values(), build_ladders(city.incidents), loudspeakers=registry.speakers
+        )
         surroundings.refresh()
         wake = _Wakeups([feed.poke])
         incidents = IncidentService(database, clock, surroundings, route=_routing(city), nudge=wake)
         dispatcher = Dispatcher(
             database,
             clock,
-            _handlers(city, database, blobs, clock),
+            {**_handlers(city, database, blobs, clock), DeliveryKind.ANNOUNCE: loudspeakers.announcer},
             settings=build_dispatch(city.cases),
             settled=incidents.settled,
         )
@@ -101,6 +112,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
                 access=city.access,
                 console=city.console,
             ),
+            announcements=loudspeakers.desk,
         )
         app = create_app(services)
         add_console(app)

@@ -14,6 +14,7 @@ from vision.config.detection import DetectionConfig
 from vision.config.incidents import IncidentsConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
 from vision.config.rules import RulesConfig
+from vision.config.speakers import SpeakersConfig
 from vision.config.yaml_file import YamlFile, read_yaml
 from vision.core.errors import ConfigError
 from vision.core.registry import redact_url
@@ -44,6 +45,7 @@ class CityConfig(Section):
     cases: CasesConfig = Field(CasesConfig(), description="Platforms that take cases, routes, codes.")
     access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
     console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
+    loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="Who may speak, when, how loud, what.")
     cameras: dict[Id, CameraConfig] = Field(default_factory=dict, description="Cameras by id.")
     speakers: dict[Id, SpeakerConfig] = Field(default_factory=dict, description="Loudspeakers by id.")
 

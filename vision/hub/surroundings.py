@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from vision.alerts.placement import reaching
 from vision.core.findings import Finding, ViolationType
 from vision.core.geometry import Point, centroid
-from vision.core.registry import Camera, View, Zone
+from vision.core.registry import Camera, Speaker, View, Zone
 from vision.incidents.context import Permit
 from vision.incidents.incident import SiteKey
 from vision.incidents.ladder import DEFAULT_LADDERS, Ladder
@@ -60,10 +61,13 @@ class CitySurroundings:
     ladders: Mapping[ViolationType, Ladder] = field(default_factory=lambda: dict(DEFAULT_LADDERS))
     zone_ladders: Mapping[tuple[str, str, ViolationType], Ladder] = field(default_factory=dict)
     notifier_ids: frozenset[str] = frozenset()
+    loudspeakers: Callable[[], Mapping[str, Speaker]] = dict
+    _speakers: dict[str, Speaker] = field(default_factory=dict)
     _places: dict[SiteKey, Place] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Read the registry again; called at the start and whenever its version grew."""
+        self._speakers = dict(self.loudspeakers())
         self._places = {
             (camera.id, view.id, zone.id): located(camera, view, zone)
             for camera in self.cameras()
@@ -83,7 +87,9 @@ class CitySurroundings:
 
     def speakers(self, site: SiteKey) -> tuple[str, ...]:
         place = self._places.get(site)
-        return () if place is None else place.zone.speaker_ids
+        if place is None:
+            return ()
+        return tuple(speaker.id for speaker in reaching(place.camera, place.zone, self._speakers))
 
     def notifiers(self) -> frozenset[str]:
         return self.notifier_ids
