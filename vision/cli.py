@@ -53,6 +53,22 @@ def up(config: ConfigFile) -> None:
 
 
 @app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where footage, database and evidence go.")] = Path("var/demo"),
+    footage: Annotated[Path | None, typer.Option(metavar="DIR", help="Clips of one's own, each one camera.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the page.")] = 8000,
+    keep: Annotated[bool, typer.Option("--keep", help="Go on with the last demo's incidents.")] = False,
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.")] = None,
+) -> None:
+    """Show the main job: simulated cameras, worker, hub, page, sandbox city platform, virtual loudspeaker."""
+    from vision.app.demo import run_demo
+    from vision.logs import configure
+
+    configure(process="hub", level="warning")
+    run_demo(folder, footage=footage, port=port, keep=keep, for_s=seconds)
+
+
+@app.command()
 def hub(config: ConfigFile) -> None:
     """Run the hub alone: incidents, outbox, page and API; workers meet it on the Redis named in the file."""
     from vision.app.up import run_hub

@@ -48,12 +48,18 @@ class Child:
         self._launch()
         self._guard.start()
 
-    def stop(self) -> None:
-        """Ask kindly, then insist."""
+    def ask(self) -> None:
+        """Ask it to end, without waiting: several can then end side by side."""
         self._stopping.set()
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Ask kindly, then insist."""
+        self.ask()
+        process = self._process
+        if process is not None:
             try:
                 process.wait(_KIND_S)
             except subprocess.TimeoutExpired:
