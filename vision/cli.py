@@ -1,6 +1,7 @@
 """The command line: thin, one function a command, errors as one sentence and an exit code."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,12 @@ config_app = typer.Typer(no_args_is_help=True, help="The configuration file's ow
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
 
 
 @app.command()
@@ -57,6 +64,7 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where footage, database and evidence go.")] = Path("var/demo"),
     footage: Annotated[Path | None, typer.Option(metavar="DIR", help="Clips of one's own, each one camera.")] = None,
     port: Annotated[int, typer.Option(help="Port of the page.")] = 8000,
+    model: Annotated[str, typer.Option(help="Model in the catalogue, or a file.")] = "street-n",
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the last demo's incidents.")] = False,
     seconds: Annotated[float | None, typer.Option(help="End by itself after so long.")] = None,
 ) -> None:
@@ -65,7 +73,7 @@ def demo(
     from vision.logs import configure
 
     configure(process="hub", level="warning")
-    run_demo(folder, footage=footage, port=port, keep=keep, for_s=seconds)
+    run_demo(folder, footage=footage, port=port, model=model, keep=keep, for_s=seconds)
 
 
 @app.command()
@@ -83,12 +91,13 @@ def worker(
     config: ConfigFile,
     redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,
     name: Annotated[str, typer.Option(help="How it signs its health records.")] = "worker-1",
+    log_level: Annotated[LogLevel, typer.Option(help="Least grave events that are logged.")] = LogLevel.INFO,
 ) -> None:
     """Watch cameras and send findings; the hub says which cameras."""
     from vision.app.worker import run_worker
     from vision.logs import configure
 
-    configure(process=name)
+    configure(process=name, level=log_level)
     run_worker(config, redis, name)
 
 

@@ -1,5 +1,6 @@
 """`vision demo`: simulated street cameras, the whole product, a sandbox city platform and a virtual loudspeaker."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ _UP_LIMIT_S = 30.0
 _WHOLE_VIEW = [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98], [0.02, 0.98]]
 
 
-def run_demo(folder: Path, *, footage: Path | None, port: int, keep: bool, for_s: float | None) -> None:
+def run_demo(folder: Path, *, footage: Path | None, port: int, model: str, keep: bool, for_s: float | None) -> None:
     """Run until Ctrl-C (or for `for_s` seconds) and tell in plain words what happens.
 
     Raises:
@@ -36,9 +37,9 @@ def run_demo(folder: Path, *, footage: Path | None, port: int, keep: bool, for_s
         shutil.rmtree(folder / "city", ignore_errors=True)
     with ExitStack() as stack:
         sandbox = stack.enter_context(_sandbox(folder, footage, clock))
-        path = _write_city(folder, sandbox, port)
+        path = _write_city(folder, sandbox, port, model)
         _say("3/4 starting the hub, the worker and an embedded Valkey")
-        running = stack.enter_context(everything(load(path), path))
+        running = stack.enter_context(everything(load(path), path, log_level="warning"))
         _wait_for(f"{running.url}/readyz", clock)
         _say(f"4/4 up. Open {running.url} in a browser")
         _say(f"    the city platform's desk is at {sandbox['platform']}/desk, the loudspeaker at {sandbox['speaker']}")
@@ -95,7 +96,7 @@ def _demo_footage(folder: Path) -> Path:
     return clips
 
 
-def _write_city(folder: Path, sandbox: dict[str, Any], port: int) -> Path:
+def _write_city(folder: Path, sandbox: dict[str, Any], port: int, model: str) -> Path:
     """The demo's configuration, as a file to read and to copy from."""
     path = folder / "city.yaml"
     city = {
@@ -103,11 +104,14 @@ def _write_city(folder: Path, sandbox: dict[str, Any], port: int) -> Path:
         "data": "city",
         "server": {"port": port},
         "access": {"loopback_without_login": True},
-        "cameras": {_id(name): _camera(name, sandbox) for name in sandbox["clips"]},
+        "detection": {"model": model},
+        "cameras": {_id(name, sandbox): _camera(name, sandbox) for name in sandbox["clips"]},
         "cases": {
             "platforms": {"sandbox": {"kind": "webhook", "url": f"{sandbox['platform']}/webhook", "secret": _SECRET}}
         },
-        "incidents": {"bike_misparked": {"steps": [{"do": "file"}], "review": "never"}},
+        "speakers": {"horn": {"kind": "http", "url": f"{sandbox['speaker']}/play", "quiet": [], "cooldown_s": 30}},
+        "loudspeakers": {"default_mode": "automatic", "area_cooldown_s": 0},
+        "incidents": {"bike_misparked": {"steps": [{"do": "speak", "grace_s": 20}, {"do": "file"}], "review": "never"}},
     }
     path.write_text(
         "# Written by `vision demo`; every key is explained in docs/configuration.md.\n"
@@ -119,7 +123,13 @@ def _write_city(folder: Path, sandbox: dict[str, Any], port: int) -> Path:
 
 def _camera(name: str, sandbox: dict[str, Any]) -> dict[str, Any]:
     bike = name.startswith("bike") or sandbox["own_footage"]
-    zone = {"kind": "bike_no_parking", "name": "人行道 Pavement", "dwell_s": 20, "polygon": _WHOLE_VIEW}
+    zone = {
+        "kind": "bike_no_parking",
+        "name": "人行道 Pavement",
+        "dwell_s": 20,
+        "polygon": _WHOLE_VIEW,
+        "speakers": ["horn"],
+    }
     return {
         "url": f"{sandbox['rtsp']}/{name}/play_count_0",
         "name": "地铁口 Metro exit" if bike else "安静街道 Quiet street",
@@ -131,8 +141,10 @@ def _camera(name: str, sandbox: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _id(name: str) -> str:
-    return Path(name).stem.replace(" ", "-")
+def _id(name: str, sandbox: dict[str, Any]) -> str:
+    if sandbox["own_footage"]:
+        return re.sub(r"[^A-Za-z0-9_.-]", "-", Path(name).stem).strip("-_.") or "camera"
+    return "metro-exit" if name.startswith("bike") else "quiet-street"
 
 
 def _wait_for(url: str, clock: Clock) -> None:

@@ -38,7 +38,7 @@ def run_hub(config_path: Path) -> None:
 
 
 @contextmanager
-def everything(city: CityConfig, config_path: Path) -> Iterator[RunningHub]:
+def everything(city: CityConfig, config_path: Path, *, log_level: str = "info") -> Iterator[RunningHub]:
     """Hub, worker and, where no Redis is named, Valkey; ended in order.
 
     Raises:
@@ -54,7 +54,7 @@ def everything(city: CityConfig, config_path: Path) -> Iterator[RunningHub]:
             stack.callback(valkey.stop)
             redis_url = valkey.url
         running = stack.enter_context(hub(city, redis_url))
-        arguments = ["vision", "worker", "--config", str(config_path.resolve())]
+        arguments = ["vision", "worker", "--config", str(config_path.resolve()), "--log-level", log_level]
         environment = {**os.environ, "STREETWARD_REDIS": redis_url}  # noqa: TID251 - handed on, not read
         worker = Child("worker", arguments, SystemClock(), environment=environment)
         worker.start()
