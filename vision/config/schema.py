@@ -43,7 +43,6 @@ class CityConfig(Section):
     rules: RulesConfig = Field(RulesConfig(), description="What counts as a violation.")
     incidents: IncidentsConfig = Field(IncidentsConfig(), description="Life-cycle, deduplication, the ladder.")
     cases: CasesConfig = Field(CasesConfig(), description="Platforms that take cases, routes, codes.")
-    loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="When and what loudspeakers may say.")
     access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
     console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
     loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="Who may speak, when, how loud, what.")
