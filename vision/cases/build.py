@@ -1,54 +1,99 @@
 """Makes platforms, routes and dispatch settings of the configuration's section on cases."""
 
+import os
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 
-from vision.cases import wire
+from vision.cases import crs, wire
 from vision.cases.codes import CodeTable, code_table
+from vision.cases.fields import Style
+from vision.cases.links import Links
 from vision.cases.outbox import DispatchSettings
 from vision.cases.pacing import Pacing
-from vision.cases.platform import CasePlatform, Promise
+from vision.cases.platform import CasePlatform, ChangeKind, Promise
+from vision.cases.platforms.open311 import Open311Platform, Open311Settings
+from vision.cases.platforms.urban import Answer, Call, Files, UrbanPlatform, UrbanSettings
+from vision.cases.platforms.webhook import EvidenceBy, WebhookPlatform, WebhookSettings
 from vision.cases.routing import Route
-from vision.config.cases import CasesConfig, PacingConfig, PlatformConfig, WebhookConfig
+from vision.config.cases import (
+    CallConfig,
+    CasesConfig,
+    Open311Config,
+    PacingConfig,
+    PlatformConfig,
+    StyleSection,
+    UrbanConfig,
+    WebhookConfig,
+)
 from vision.core.clock import Clock
+from vision.core.errors import ConfigError
 from vision.core.ports import BlobStore
 
 
-def build_platforms(
-    config: CasesConfig,
-    blobs: BlobStore,
-    clock: Clock,
-    *,
-    public_url: str,
-    transport: httpx.BaseTransport | None = None,
-) -> dict[str, CasePlatform]:
-    """Every platform by id; `public_url` is where this hub is reached from outside, for links to evidence."""
-    return {
-        name: build_platform(platform, blobs, clock, public_url=public_url, transport=transport)
-        for name, platform in config.platforms.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every platform stands on; `transport` replaces the network in tests."""
+
+    blobs: BlobStore
+    links: Links
+    clock: Clock
+    transport: httpx.BaseTransport | None = None
 
 
-def build_platform(
-    config: PlatformConfig,
-    blobs: BlobStore,
-    clock: Clock,
-    *,
-    public_url: str,
-    transport: httpx.BaseTransport | None = None,
-) -> CasePlatform:
-    tls = config.tls
-    http = wire.client(
-        timeout_s=config.timeout_s,
-        concurrency=config.pacing.concurrency,
-        ca_file=str(tls.ca_file) if tls.ca_file else None,
-        certificate_file=str(tls.certificate_file) if tls.certificate_file else None,
-        key_file=str(tls.key_file) if tls.key_file else None,
-        transport=transport,
-    )
-    return _webhook(config, http, blobs, clock, public_url)
+def build_platforms(config: CasesConfig, around: Surroundings) -> dict[str, CasePlatform]:
+    """Every platform by id.
+
+    Raises:
+        ConfigError: a mapping that cannot work, every mistake of every platform at once.
+    """
+    built: dict[str, CasePlatform] = {}
+    problems: list[str] = []
+    for name, platform in config.platforms.items():
+        try:
+            built[name] = build_platform(platform, around)
+        except ConfigError as error:
+            problems += [f"cases.platforms.{name}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(*problems)
+    return built
+
+
+def build_platform(config: PlatformConfig, around: Surroundings) -> CasePlatform:
+    """Raises ConfigError when the mapping cannot work."""
+    match config:
+        case WebhookConfig():
+            return WebhookPlatform(_webhook(config), _http(config, around), around.blobs, around.links, around.clock)
+        case Open311Config():
+            return Open311Platform(_open311(config), _http(config, around), around.links, around.clock)
+        case UrbanConfig():
+            settings = _urban(config)
+            if problems := settings.problems():
+                raise ConfigError(*problems)
+            return UrbanPlatform(settings, _http(config, around), around.blobs, around.links, around.clock)
+
+
+def build_links(config: CasesConfig, public_url: str, secret: str, clock: Clock) -> Links:
+    """`public_url` is where this hub is reached from outside."""
+    return Links(public_url, secret, timedelta(days=config.link_days), clock)
+
+
+def link_secret(folder: Path) -> str:
+    """The key of links to evidence, made on first use and kept where only this user reads it."""
+    path = folder / "links.key"
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        secret = secrets.token_hex(32)
+        file.write(secret)
+    return secret
 
 
 def build_routes(config: CasesConfig) -> tuple[Route, ...]:
@@ -75,19 +120,68 @@ def build_pacing(config: PacingConfig) -> Pacing:
     return Pacing(**config.model_dump())
 
 
-def _webhook(
-    config: WebhookConfig, http: httpx.Client, blobs: BlobStore, clock: Clock, public_url: str
-) -> CasePlatform:
-    from vision.cases.platforms.webhook import EvidenceBy, WebhookPlatform, WebhookSettings
+def _http(config: PlatformConfig, around: Surroundings) -> httpx.Client:
+    tls = config.tls
+    return wire.client(
+        timeout_s=config.timeout_s,
+        concurrency=config.pacing.concurrency,
+        ca_file=tls.ca_file,
+        certificate_file=tls.certificate_file,
+        key_file=tls.key_file,
+        transport=around.transport,
+    )
 
-    settings = WebhookSettings(
+
+def _style(config: StyleSection, crs_name: str = crs.WGS84) -> Style:
+    crs.check(crs_name)
+    return Style(crs_name, ZoneInfo(config.timezone), config.date_format)
+
+
+def _webhook(config: WebhookConfig) -> WebhookSettings:
+    return WebhookSettings(
         url=str(config.url),
         secret=config.secret.get_secret_value(),
         promise=Promise(config.promise),
         evidence_by=EvidenceBy(config.evidence),
-        evidence_base_url=public_url,
         evidence_roles=config.evidence_roles,
-        link_lifetime=config.link_lifetime,
         statuses=config.statuses or None,
     )
-    return WebhookPlatform(settings, http, blobs, clock)
+
+
+def _open311(config: Open311Config) -> Open311Settings:
+    settings = Open311Settings(
+        url=str(config.url),
+        api_key=config.api_key.get_secret_value(),
+        services={subtype.value: code for subtype, code in config.services.items()},
+        jurisdiction=config.jurisdiction,
+        format=config.format,
+        attributes=config.attributes,
+        updates=config.updates,
+        style=_style(config),
+    )
+    settings.check_templates()
+    return settings if not config.statuses else settings.with_statuses(config.statuses)
+
+
+def _urban(config: UrbanConfig) -> UrbanSettings:
+    auth = config.auth
+    answer = config.answer.model_dump() | {
+        "good": frozenset(code.lower() for code in config.answer.good),
+        "busy": frozenset(code.lower() for code in config.answer.busy),
+    }
+    return UrbanSettings(
+        file=_call(config.file),
+        answer=Answer(**answer),
+        find=_call(config.find) if config.find else None,
+        status=_call(config.status) if config.status else None,
+        changes={ChangeKind(kind): _call(call) for kind, call in config.changes.items()},
+        promise=Promise(config.promise),
+        auth=(auth.where, auth.name, auth.value.get_secret_value()) if auth else None,
+        style=_style(config, config.crs),
+        statuses=config.statuses,
+        files=Files(**config.files.model_dump()),
+    )
+
+
+def _call(config: CallConfig) -> Call:
+    return Call(**config.model_dump())

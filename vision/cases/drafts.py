@@ -59,6 +59,7 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, *, due_at
         confidence=round(incident.confidence, 4),
         object_count=incident.object_count,
         reviewer=(incident.verdict_by or "") if incident.verdict == "confirm" else "",
+        asked_at=delivery.created_at,
         evidence=evidence_of(session, incident.id),
     )
     return _corrected(draft, delivery.payload.get(OVERRIDES, {}))

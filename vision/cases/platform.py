@@ -36,6 +36,7 @@ class CaseDraft:
         longitude, latitude: degrees, WGS-84; each platform converts to what it wants.
         due_at: when it has to be handled by the code table's time limit.
         reviewer: who confirmed it; empty when it was filed straight.
+        asked_at: when the filing was written to the outbox; the platform cannot have it from before.
     """
 
     reference: str
@@ -59,6 +60,7 @@ class CaseDraft:
     confidence: float
     object_count: int
     reviewer: str
+    asked_at: datetime
     evidence: tuple[EvidenceFile, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,8 +1,10 @@
 """HTTP to case platforms: one client a platform, and what each kind of failure says about the outcome."""
 
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +23,9 @@ def client(
     *,
     timeout_s: float,
     concurrency: int,
-    ca_file: str | None = None,
-    certificate_file: str | None = None,
-    key_file: str | None = None,
+    ca_file: Path | None = None,
+    certificate_file: Path | None = None,
+    key_file: Path | None = None,
     auth: tuple[str, str] | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> httpx.Client:
@@ -42,7 +44,13 @@ def client(
     )
 
 
-def send(http: httpx.Client, request: httpx.Request, *, writes: bool) -> httpx.Response:
+def send(
+    http: httpx.Client,
+    request: httpx.Request,
+    *,
+    writes: bool,
+    words: Callable[[httpx.Response], str] | None = None,
+) -> httpx.Response:
     """The answer, when it is a good one. After a request that `writes`, a lost answer leaves the outcome unknown.
 
     Raises:
@@ -57,15 +65,15 @@ def send(http: httpx.Client, request: httpx.Request, *, writes: bool) -> httpx.R
         raise RetryLater(f"no answer: {type(error).__name__} {error}".rstrip(), outcome_unknown=writes) from error
     if answer.is_success:
         return answer
-    words = f"{answer.status_code} {words_of(answer)}".rstrip()
+    told = f"{answer.status_code} {(words or words_of)(answer)}".rstrip()
     if answer.status_code in _NOT_NOW:
-        raise RetryLater(words, after_s=retry_after_s(answer))
+        raise RetryLater(told, after_s=retry_after_s(answer))
     if answer.status_code in _OUR_CREDENTIALS:
         # Not the case's fault: a city that renews a key would find every case of the day refused.
-        raise RetryLater(words, after_s=CREDENTIALS_RETRY_S)
+        raise RetryLater(told, after_s=CREDENTIALS_RETRY_S)
     if answer.status_code >= 500 or answer.status_code == 408:
-        raise RetryLater(words, after_s=None, outcome_unknown=writes)
-    raise Rejected(words)
+        raise RetryLater(told, after_s=None, outcome_unknown=writes)
+    raise Rejected(told)
 
 
 def words_of(answer: httpx.Response) -> str:

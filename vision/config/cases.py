@@ -1,10 +1,10 @@
 """City platforms, which case goes to which, and how hard they may be pressed."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 
 from vision.config.base import Id, Section
 from vision.core.findings import Subtype, ViolationType
@@ -59,14 +59,104 @@ class WebhookConfig(PlatformSection):
     )
     evidence: Literal["none", "url", "inline", "multipart"] = Field("url", description="How pictures reach it.")
     evidence_roles: tuple[str, ...] = Field(("original", "annotated", "after"), description="Which pictures.")
-    link_days: float = Field(30.0, gt=0, description="How long links to pictures stay good.")
-
-    @property
-    def link_lifetime(self) -> timedelta:
-        return timedelta(days=self.link_days)
 
 
-PlatformConfig = Annotated[WebhookConfig, Field()]
+class StyleSection(PlatformSection):
+    """What platforms with their own fields want of times."""
+
+    timezone: str = Field("Asia/Shanghai", description="IANA name; times are told in it.")
+    date_format: str = Field("%Y-%m-%d %H:%M:%S", description="strftime format, epoch_s or epoch_ms.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"should be an IANA time zone such as Asia/Shanghai, got {name}")
+        return name
+
+
+class Open311Config(StyleSection):
+    """An Open311 GeoReport v2 endpoint."""
+
+    kind: Literal["open311"] = Field(description="Open311 GeoReport v2.")
+    url: HttpUrl = Field(description="Endpoint, such as https://api.city.gov/open311/v2.")
+    api_key: SecretStr = Field(description="Key for making requests.")
+    jurisdiction: str = Field("", description="jurisdiction_id, where the endpoint serves several.")
+    format: Literal["json", "xml"] = Field("json", description="Spelling of answers; XML is the one all servers have.")
+    services: dict[Subtype, str] = Field(min_length=1, description="Service code for each of our subtypes.")
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Templates such as '{grid_id}' by attribute code; see docs/cases.md."
+    )
+    updates: bool = Field(False, description="It takes servicerequestupdates (an extension).")
+
+
+class CallConfig(Section):
+    """One call of a platform's interface."""
+
+    url: str = Field(pattern=r"^https?://", description="Address; may hold templates such as {case_id}.")
+    method: Literal["GET", "POST", "PUT"] = Field("POST", description="HTTP method.")
+    body: Literal["json", "form", "query"] = Field("json", description="How the fields travel.")
+    fields: dict[str, str] = Field(default_factory=dict, description="Templates by the platform's field name.")
+
+
+class AnswerConfig(Section):
+    """How to read a platform's answers; paths are dotted, such as data.recid."""
+
+    case_id: str = Field(description="Path of the case number.")
+    code: str = Field("", description="Path of the code that says whether it worked; none: the HTTP status alone.")
+    good: tuple[str, ...] = Field(("0", "200", "true", "success"), description="Codes that mean taken.")
+    busy: tuple[str, ...] = Field((), description="Codes that mean not now; every other one is a refusal.")
+    words: str = Field("message", description="Path of what it says.")
+    status: str = Field("status", description="Path of a case's status.")
+    reason: str = Field("", description="Path of the reason of a return.")
+    rows: str = Field("", description="Path of the list in the answer of find.")
+
+
+class FilesConfig(Section):
+    """How pictures travel."""
+
+    by: Literal["none", "url", "base64", "multipart"] = Field("url", description="Links, base64 or form parts.")
+    name: str = Field("attachments", description="Field of the list (base64) or name of each part (multipart).")
+    kinds: dict[str, str] = Field(
+        default_factory=lambda: {"annotated": "before", "after": "after"},
+        description="The platform's word for each of our roles; other roles are not sent.",
+    )
+
+
+class AuthConfig(Section):
+    """The credential of a platform."""
+
+    where: Literal["header", "query"] = Field("header", alias="in", description="Where it goes.")
+    name: str = Field(description="Name of the header or of the query's field.")
+    value: SecretStr = Field(description="The credential, such as 'Bearer ${CITY_TOKEN}'.")
+
+
+class UrbanConfig(StyleSection):
+    """A digital urban management platform (数字城管) with an HTTP interface of its own."""
+
+    kind: Literal["urban"] = Field(description="Digital urban management, by mapping.")
+    promise: PromiseName = Field(
+        "none", description="idempotent: one case per reference; findable: can be asked for one; none: neither."
+    )
+    crs: str = Field("wgs84", description="Of {x} and {y}: wgs84, gcj02, cgcs2000 or epsg:N such as epsg:3857.")
+    auth: AuthConfig | None = Field(None, description="Credential, if it wants one.")
+    file: CallConfig = Field(description="Makes a case.")
+    find: CallConfig | None = Field(None, description="Asks for a reference; needed for promise: findable.")
+    status: CallConfig | None = Field(None, description="Asks where a case stands; its URL holds {case_id}.")
+    changes: dict[Literal["note", "still_there", "gone", "withdrawn"], CallConfig] = Field(
+        default_factory=dict, description="Tells it more of a case: note, still_there, gone, withdrawn."
+    )
+    answer: AnswerConfig = Field(description="How to read its answers.")
+    files: FilesConfig = Field(FilesConfig(), description="How pictures travel.")
+
+    @model_validator(mode="after")
+    def _finds_what_it_promises(self) -> Self:
+        if self.promise == "findable" and (self.find is None or not self.answer.rows):
+            raise ValueError("promise findable needs the call find and answer.rows")
+        return self
+
+
+PlatformConfig = Annotated[WebhookConfig | Open311Config | UrbanConfig, Field(discriminator="kind")]
 
 
 class RouteConfig(Section):
@@ -91,6 +181,7 @@ class CasesConfig(Section):
     routes: tuple[RouteConfig, ...] = Field((), description="Which cases go where; all to every platform if none.")
     standard: str = Field("gbt30428-2013", description="Code table: cjt214, gbt30428-2013, gbt47678-2026 or one's own.")
     codes: dict[Subtype, CodeConfig] = Field(default_factory=dict, description="Rows over the shipped code table.")
+    link_days: float = Field(30.0, gt=0, description="How long links to pictures in cases stay good.")
     workers: int = Field(8, ge=1, le=64, description="Threads that send.")
     lease_s: float = Field(60.0, gt=0, description="After this long a push whose sender died is taken up again.")
     reconcile_after_s: float = Field(

@@ -22,6 +22,8 @@ from vision.sandbox.platform_callbacks import Callbacks
 from vision.sandbox.platform_cases import SandboxCases
 from vision.sandbox.platform_desk import desk_router
 from vision.sandbox.platform_faults import FaultGate, Faults
+from vision.sandbox.platform_open311 import Open311Desk, open311_router
+from vision.sandbox.platform_urban import urban_router
 from vision.sandbox.platform_webhook import webhook_router
 
 SECRET = "sandbox-secret"  # noqa: S105 - the sandbox's own, known to everyone
@@ -45,13 +47,17 @@ class SandboxPlatform:
     seed: int | None = None
     pictures: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     callbacks: Callbacks = field(init=False)
+    open311: Open311Desk = field(init=False)
 
     def __post_init__(self) -> None:
+        self.open311 = Open311Desk(self.cases, self.faults, self.clock, self.api_key)
         self.callbacks = Callbacks(self.callback_url, self.secret, self.clock, self.faults)
 
     def app(self) -> FastAPI:
         app = FastAPI(title="Streetward sandbox city platform", docs_url=None, redoc_url=None)
         app.include_router(webhook_router(self.cases, self.faults, self.clock, self.secret, self.pictures))
+        app.include_router(open311_router(self.open311))
+        app.include_router(urban_router(self.cases, self.faults, self.clock, self.api_key))
         app.include_router(desk_router(self.cases, self.clock, self.pictures, self.callbacks.tell))
         app.add_middleware(FaultGate, faults=self.faults, chance=random.Random(self.seed))
 

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS cases (
     number INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT, key TEXT, status TEXT, reason TEXT, document TEXT,
     created_at TEXT, updated_at TEXT);
 CREATE INDEX IF NOT EXISTS cases_key ON cases (channel, key);
+CREATE INDEX IF NOT EXISTS cases_time ON cases (channel, created_at);
 CREATE TABLE IF NOT EXISTS steps (
     id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER, key TEXT, status TEXT, words TEXT, at TEXT);
 CREATE INDEX IF NOT EXISTS steps_number ON steps (number);
@@ -84,6 +85,12 @@ class SandboxCases:
             if channel:
                 return self._select("channel = ?", (channel,), f"ORDER BY number DESC LIMIT {int(limit)}")
             return self._select("1 = 1", (), f"ORDER BY number DESC LIMIT {int(limit)}")
+
+    def between(self, channel: str, begin: datetime, end: datetime) -> list[SandboxCase]:
+        """Oldest first."""
+        with self._lock:
+            values = (channel, begin.isoformat(), end.isoformat())
+            return self._select("channel = ? AND created_at >= ? AND created_at <= ?", values)
 
     def count(self) -> int:
         with self._lock:

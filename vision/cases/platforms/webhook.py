@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +12,9 @@ from urllib.parse import quote
 import httpx
 
 from vision.cases import wire
+from vision.cases.links import Links
 from vision.cases.platform import CaseChange, CaseDraft, CaseReport, EvidenceFile, Promise
-from vision.cases.signing import link_token, sign
+from vision.cases.signing import sign
 from vision.core.clock import Clock
 from vision.core.errors import RetryLater
 from vision.core.incidents import CaseStatus
@@ -38,24 +39,24 @@ class WebhookSettings:
     Attributes:
         url: where messages are posted; `GET url?idempotency_key=` and `GET url/CASE` answer what it has.
         statuses: its status words and ours.
-        evidence_base_url: where this hub is reached from the platform, for links.
     """
 
     url: str
     secret: str
     promise: Promise = Promise.IDEMPOTENT
     evidence_by: EvidenceBy = EvidenceBy.URL
-    evidence_base_url: str = ""
     evidence_roles: tuple[str, ...] = ("original", "annotated", "after")
-    link_lifetime: timedelta = timedelta(days=30)
     statuses: Mapping[str, CaseStatus] | None = None
 
 
 class WebhookPlatform:
-    def __init__(self, settings: WebhookSettings, http: httpx.Client, blobs: BlobStore, clock: Clock) -> None:
+    def __init__(
+        self, settings: WebhookSettings, http: httpx.Client, blobs: BlobStore, links: Links, clock: Clock
+    ) -> None:
         self._settings = settings
         self._http = http
         self._blobs = blobs
+        self._links = links
         self._clock = clock
 
     @property
@@ -98,7 +99,7 @@ class WebhookPlatform:
             "idempotency_key": key,
             "sent_at": now,
             **document,
-            "evidence": [self._evidence(file, now) for file in files],
+            "evidence": [self._evidence(file) for file in files],
         }
         body = json.dumps(message, ensure_ascii=False, default=_plain).encode()
         headers = sign(self._settings.secret, body, now) | {"Idempotency-Key": key}
@@ -112,7 +113,7 @@ class WebhookPlatform:
         answer = wire.json_object(wire.send(self._http, request, writes=True), writes=True)
         return self._report(answer, writes=True)
 
-    def _evidence(self, file: EvidenceFile, now: datetime) -> dict[str, Any]:
+    def _evidence(self, file: EvidenceFile) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "role": file.role,
             "media_type": file.media_type,
@@ -123,9 +124,7 @@ class WebhookPlatform:
         }
         match self._settings.evidence_by:
             case EvidenceBy.URL:
-                token = link_token(self._settings.secret, file.key, now + self._settings.link_lifetime)
-                base = self._settings.evidence_base_url.rstrip("/")
-                entry["url"] = f"{base}/evidence/shared/{quote(file.key)}?token={token}"
+                entry["url"] = self._links.to(file)
             case EvidenceBy.INLINE:
                 entry["data_base64"] = base64.b64encode(self._blobs.get(file.key)).decode()
             case EvidenceBy.MULTIPART:
