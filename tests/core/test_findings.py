@@ -3,7 +3,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
+from vision.core.findings import Finding, FindingObject, FindingState, Picture, Subtype, ViolationType, Why
 from vision.core.registry import redact_url
 from vision.testing import EPOCH
 
@@ -13,7 +13,7 @@ def finding(state: FindingState = FindingState.PRESENT, stood_s: float = 60, dwe
     thing = FindingObject("bicycle", (0.1, 0.2, 0.3, 0.4), 0.7, EPOCH, at)
     return Finding(
         "gate", "main", "bay", ViolationType.BIKE_MISPARKED, Subtype.BIKE_MISPARKED, state, at, EPOCH, dwell_s,
-        Why("停放", "parked"), (thing,), 0.7, (("annotated", "a.jpg"),),
+        Why("停放", "parked"), (thing,), 0.7, (Picture("annotated", "a.jpg", "0" * 64, 9),),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@ from sqlalchemy import select
 
 from tests.incidents.street import absent, present, unknown
 from vision.core.errors import IllegalTransitionError
+from vision.core.findings import Picture
 from vision.core.incidents import CaseStatus, Verdict
 from vision.hub.incidents import IncidentService
 from vision.hub.surroundings import CitySurroundings
@@ -35,7 +36,7 @@ def causes(database: Database) -> list[str]:
 def test_the_whole_way(service: IncidentService, database: Database, clock: ManualClock) -> None:
     service.take([present(0)])
     assert only(database).status == "suspected"
-    service.take([present(t, since=0, evidence=(("annotated", f"k{t}.jpg"),)) for t in (60, 120, 180)])
+    service.take([present(t, since=0, evidence=(Picture("annotated", f"k{t}.jpg"),)) for t in (60, 120, 180)])
     row = only(database)
     assert (row.status, row.place, row.district) == ("open", "Gate · kerb", "east")
     assert outbox(database) == [("file", "city")]
@@ -43,7 +44,7 @@ def test_the_whole_way(service: IncidentService, database: Database, clock: Manu
     assert only(database).status == "filed"
     service.command(row.id, CaseStatusReported("city", CaseStatus.HANDLED, "done"))
     assert only(database).status == "handled"
-    service.take([absent(t, evidence=(("original", f"a{t}.jpg"),)) for t in (400, 460, 520)])
+    service.take([absent(t, evidence=(Picture("original", f"a{t}.jpg"),)) for t in (400, 460, 520)])
     row = only(database)
     assert (row.status, row.watched, row.next_timer_at) == ("closed", False, None)
     assert outbox(database) == [("file", "city"), ("close", "city")]

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
+from vision.core.findings import Finding, FindingObject, FindingState, Picture, Subtype, ViolationType, Why
 from vision.core.geometry import Box
 from vision.testing import EPOCH
 
@@ -28,7 +28,7 @@ def present(
     zone: str = "kerb",
     boxes: tuple[Box, ...] = ((0.4, 0.4, 0.5, 0.5),),
     confidence: float = 0.8,
-    evidence: tuple[tuple[str, str], ...] = (),
+    evidence: tuple[Picture, ...] = (),
     dwell_s: float = DWELL_S,
 ) -> Finding:
     began = seconds if since is None else since
@@ -57,7 +57,7 @@ def absent(
     view: str = "main",
     zone: str = "kerb",
     state: FindingState = FindingState.ABSENT,
-    evidence: tuple[tuple[str, str], ...] = (),
+    evidence: tuple[Picture, ...] = (),
 ) -> Finding:
     why = Why("无。", "Nothing there.") if state is FindingState.ABSENT else Why("画面太暗", "too dark")
     return Finding(

@@ -18,7 +18,7 @@ class FullDisk(MemoryBlobs):
 
 def roles(recorder: EvidenceRecorder, state: FindingState, at_s: float, count: int = 1) -> list[str]:
     kept = recorder.keep(VIEW, frame(at_s), [finding(state, at_s, count=count)])
-    return [role for role, _key in kept[0].evidence]
+    return [role for role, *_rest in kept[0].evidence]
 
 
 def decoded(jpeg: bytes) -> object:
@@ -41,7 +41,7 @@ def test_what_is_kept_and_what_is_not() -> None:
 def test_the_original_is_the_look_and_the_copy_has_the_boxes() -> None:
     blobs = MemoryBlobs()
     kept = EvidenceRecorder(blobs).keep(VIEW, frame(10), [finding(PRESENT, 10)])[0]
-    pictures = {role: np.asarray(decoded(blobs.get(key))) for role, key in kept.evidence}
+    pictures = {role: np.asarray(decoded(blobs.get(key))) for role, key, *_rest in kept.evidence}
     assert np.abs(pictures["original"].astype(int) - frame(10).image).mean() < 3
     assert np.abs(pictures["annotated"].astype(int) - pictures["original"]).max() > 100
 

@@ -1,9 +1,11 @@
 """Puts the hub together: incidents, outbox, page and API over one database."""
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -13,7 +15,7 @@ from vision.api.app import create_app
 from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
 from vision.api.services import ApiSettings, HubServices
-from vision.cases.build import build_codes, build_dispatch, build_platforms, build_routes
+from vision.cases.build import Surroundings, build_codes, build_dispatch, build_links, build_platforms, build_routes
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher
 from vision.cases.routing import route
@@ -135,13 +137,33 @@ def adopt(city: CityConfig, registry: Registry) -> None:
     log.info("configuration_adopted", cameras=len(cameras), speakers=len(speakers), changed=changed)
 
 
+def link_secret(data: Path) -> str:
+    """The key of signed evidence links: made once, kept in the data folder for this user alone.
+
+    Raises:
+        StorageError: it can be neither read nor written.
+    """
+    path = data / "link-secret"
+    try:
+        if not path.exists():
+            data.mkdir(parents=True, exist_ok=True)
+            made = path.with_suffix(".new")
+            made.touch(mode=0o600)
+            made.write_text(secrets.token_hex(32), encoding="ascii")
+            made.rename(path)
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise StorageError(f"link secret {path}: {error.strerror}") from error
+
+
 def _handlers(
     city: CityConfig, database: Database, blobs: ObjectBlobs, clock: Clock
 ) -> dict[DeliveryKind, DeliveryHandler]:
+    links = build_links(city.cases, city.public_url, link_secret(city.data), clock)
     cases = CaseHandler(
         database,
         clock,
-        build_platforms(city.cases, blobs, clock, public_url=city.public_url),
+        build_platforms(city.cases, Surroundings(blobs, links, clock)),
         build_codes(city.cases),
         reconcile_after_s=city.cases.reconcile_after_s,
     )

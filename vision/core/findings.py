@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from vision.core.frames import TimeSource
 from vision.core.geometry import Box
@@ -57,6 +57,15 @@ class FindingObject:
     last_seen: datetime
 
 
+class Picture(NamedTuple):
+    """One kept file of a look: its role (original, annotated, after), its key in the blob store, and its hash."""
+
+    role: str
+    key: str
+    sha256: str = ""
+    size: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a look at `at` (scene time) says of one zone and type.
@@ -65,7 +74,7 @@ class Finding:
         since: when the longest-standing offending object was first seen; `at` when there is none.
         dwell_s: the dwell that the rule asks for; younger presence is a suspicion only.
         confidence: 0–1.
-        evidence: keys of the blob store, best first (`annotated`, `original`…, as (role, key)).
+        evidence: what was kept of this look, best first; empty for most looks.
         why: the rule's own account.
         model: name and version of the detector; `rules`: version of the rules and zones.
     """
@@ -82,7 +91,7 @@ class Finding:
     why: Why
     objects: tuple[FindingObject, ...] = ()
     confidence: float = 0.0
-    evidence: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[Picture, ...] = ()
     time_source: TimeSource = TimeSource.ARRIVAL
     model: str = ""
     rules: str = ""
@@ -120,7 +129,7 @@ class Finding:
                 [o.name, list(o.box), o.score, o.first_seen.isoformat(), o.last_seen.isoformat()] for o in self.objects
             ],
             "confidence": self.confidence,
-            "evidence": [list(pair) for pair in self.evidence],
+            "evidence": [list(picture) for picture in self.evidence],
             "time_source": self.time_source.value,
             "model": self.model,
             "rules": self.rules,
@@ -152,7 +161,7 @@ class Finding:
                 for name, box, score, a, b in record["objects"]
             ),
             confidence=float(record["confidence"]),
-            evidence=tuple((role, key) for role, key in record["evidence"]),
+            evidence=tuple(Picture(*row) for row in record["evidence"]),
             time_source=TimeSource(record["time_source"]),
             model=record["model"],
             rules=record["rules"],

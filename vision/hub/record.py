@@ -168,19 +168,18 @@ def _alert_payload(row: IncidentRow, alert: Alert) -> dict[str, object]:
 def write_evidence(session: Session, incident_id: str, finding: Finding, now: datetime) -> None:
     """Name the look's files as the incident's; a picture kept twice is one row."""
     gone = finding.state is FindingState.ABSENT
-    for role, key in finding.evidence:
-        if session.get(EvidenceRow, (key, incident_id)) is not None:
+    for picture in finding.evidence:
+        if session.get(EvidenceRow, (picture.key, incident_id)) is not None:
             continue
-        name = PurePosixPath(key)
-        role_here = _AFTER.get(role, role) if gone else role
+        role_here = _AFTER.get(picture.role, picture.role) if gone else picture.role
         session.add(
             EvidenceRow(
-                id=key,
+                id=picture.key,
                 incident_id=incident_id,
                 role=role_here,
-                media_type=_MEDIA.get(name.suffix, "application/octet-stream"),
-                sha256=name.stem.rpartition("-")[2],
-                size=0,
+                media_type=_MEDIA.get(PurePosixPath(picture.key).suffix, "application/octet-stream"),
+                sha256=picture.sha256,
+                size=picture.size,
                 camera_id=finding.camera_id,
                 view_id=finding.view_id,
                 captured_at=finding.at,

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from vision.core.errors import StorageError
-from vision.core.findings import Finding, FindingState
+from vision.core.findings import Finding, FindingState, Picture
 from vision.core.frames import Frame
 from vision.core.ports import BlobStore
 from vision.core.registry import View
@@ -82,19 +82,19 @@ class EvidenceRecorder:
         return False
 
     def _store(self, view: View, frame: Frame, findings: list[Finding]) -> dict[str, Finding]:
-        original = self._put(frame, jpeg(frame.best))
+        original = self._put(frame, "original", jpeg(frame.best))
         keyed = {}
         for finding in findings:
             gone = finding.state is FindingState.ABSENT
-            evidence: tuple[tuple[str, str], ...] = (("after" if gone else "original", original),)
+            pictures = [original._replace(role="after" if gone else "original")]
             if not gone:
                 drawn = annotate(frame.best, view.zone(finding.zone_id), finding)
-                evidence = (("annotated", self._put(frame, jpeg(drawn, quality=85))), *evidence)
-            keyed[finding.id] = replace(finding, evidence=evidence)
+                pictures.insert(0, self._put(frame, "annotated", jpeg(drawn, quality=85)))
+            keyed[finding.id] = replace(finding, evidence=tuple(pictures))
         return keyed
 
-    def _put(self, frame: Frame, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()[:32]
-        key = f"{frame.captured_at:%Y/%m/%d}/{frame.camera_id}/{frame.captured_at:%H%M%S}-{digest}.jpg"
+    def _put(self, frame: Frame, role: str, data: bytes) -> Picture:
+        digest = hashlib.sha256(data).hexdigest()
+        key = f"{frame.captured_at:%Y/%m/%d}/{frame.camera_id}/{frame.captured_at:%H%M%S}-{digest[:16]}.jpg"
         self._blobs.put(key, data, media_type="image/jpeg")
-        return key
+        return Picture(role, key, digest, len(data))
