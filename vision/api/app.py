@@ -8,22 +8,36 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from vision.api import problems
 from vision.api.access import Admission
+from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
 from vision.api.context import Context
 from vision.api.headers import SecureHeaders, content_policy
 from vision.api.identity import Identity
-from vision.api.routes import alerts, cameras, evidence, health, incidents, me, speakers, statistics
+from vision.api.passwords import Attempts
+from vision.api.routes import (
+    admin,
+    alerts,
+    cameras,
+    evidence,
+    health,
+    incidents,
+    me,
+    registry,
+    session,
+    speakers,
+    statistics,
+)
 from vision.api.services import HubServices
 from vision.api.thumbnails import Thumbnails
 
 log = structlog.get_logger()
 PREFIX = "/api/v1"
-PUBLIC: frozenset[str] = frozenset()
-"""Paths under /api/v1 that need no caller: signing in."""
+PUBLIC = frozenset({("POST", f"{PREFIX}/session"), ("POST", f"{PREFIX}/session/link")})
+"""What under /api/v1 needs no caller: signing in."""
 _DESCRIPTION = """
 Everything the operators' console does, for programs.
 
@@ -46,12 +60,20 @@ def create_app(services: HubServices) -> FastAPI:
     )
     identity = Identity(services.database, services.clock, services.settings.access)
     audit = AuditTrail(services.database, services.clock)
-    app.state.context = Context(services, identity, audit, Thumbnails())
+    access = services.settings.access
+    app.state.context = Context(
+        services=services,
+        identity=identity,
+        audit=audit,
+        accounts=Accounts(services.database, services.clock, access),
+        attempts=Attempts(services.clock, access.login_attempts),
+        thumbnails=Thumbnails(),
+    )
     app.state.authenticate = identity
     problems.install(app)
     app.add_middleware(SecureHeaders, policy=content_policy(services.settings.console.map.tiles_url))
     api = APIRouter(prefix=PREFIX)
-    for part in (incidents, alerts, cameras, evidence, speakers, statistics, me):
+    for part in (incidents, alerts, cameras, evidence, speakers, registry, statistics, me, session, admin):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -75,14 +97,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         context.services.feed.stop()
 
 
-def api_routes(app: FastAPI) -> Iterator[APIRoute]:
-    """The routes under /api/v1."""
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path.startswith(f"{PREFIX}/"):
+def api_routes(app: FastAPI) -> Iterator[RouteContext]:
+    """The HTTP routes under /api/v1, with their whole paths."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute) and (route.path or "").startswith(f"{PREFIX}/"):
             yield route
 
 
-def admission_of(route: APIRoute) -> Admission | None:
+def admission_of(route: RouteContext) -> Admission | None:
     """What the route asks of its callers; None when it asks nothing."""
     pending: list[Dependant] = [route.dependant]
     while pending:
@@ -94,7 +116,12 @@ def admission_of(route: APIRoute) -> Admission | None:
 
 
 def _refuse_unguarded(app: FastAPI) -> None:
-    unguarded = [r.path for r in api_routes(app) if admission_of(r) is None and r.path not in PUBLIC]
+    unguarded = [
+        f"{method} {route.path}"
+        for route in api_routes(app)
+        for method in route.methods or ()
+        if admission_of(route) is None and (method, route.path or "") not in PUBLIC
+    ]
     if unguarded:
         raise RuntimeError(f"routes without a scope: {', '.join(unguarded)}")
 
@@ -111,7 +138,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for route in api_routes(app):
             admission = admission_of(route)
             for method in route.methods or ():
-                operation = schema["paths"][route.path_format][method.lower()]
+                operation = schema["paths"][route.path_format or ""][method.lower()]
                 if admission is not None:
                     operation["security"] = [{"key": []}, {"bearer": []}]
                     operation["x-scope"] = str(admission.scope or "signed in")

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
 from vision.api.identity import Identity
+from vision.api.passwords import Attempts
 from vision.api.services import HubServices
 from vision.api.thumbnails import Thumbnails
 
@@ -16,6 +18,8 @@ class Context:
     services: HubServices
     identity: Identity
     audit: AuditTrail
+    accounts: Accounts
+    attempts: Attempts
     thumbnails: Thumbnails
 
 

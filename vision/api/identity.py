@@ -117,18 +117,22 @@ def _is_loopback(host: str) -> bool:
 
 
 def _refuse_forgery(connection: HTTPConnection, principal: Principal) -> None:
-    """What a browser sends on its own must come from our own pages (OWASP: CSRF prevention, fetch metadata, token)."""
-    site = connection.headers.get("sec-fetch-site")
-    method = connection.scope.get("method", "GET")
+    """What a browser sends on its own must come from our own pages, and a session's changes carry its token."""
     upgrade = connection.scope["type"] == "websocket"
-    if method in _SAFE and not upgrade:
+    if connection.scope.get("method", "GET") in _SAFE and not upgrade:
         return
+    refuse_cross_site(connection)
+    if principal.by == "session" and not upgrade:
+        sent = connection.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), principal.csrf.encode()):
+            raise HTTPException(403, f"the header {CSRF_HEADER} is missing or wrong")
+
+
+def refuse_cross_site(connection: HTTPConnection) -> None:
+    """Raises HTTPException 403 for a request that another site's page made (OWASP: fetch metadata, origin check)."""
+    site = connection.headers.get("sec-fetch-site")
     if site is not None and site not in {"same-origin", "none"}:
         raise HTTPException(403, "a request from another site")
     origin = connection.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
         raise HTTPException(403, "a request from another site")
-    if principal.by == "session" and not upgrade:
-        sent = connection.headers.get(CSRF_HEADER, "")
-        if not hmac.compare_digest(sent.encode(), principal.csrf.encode()):
-            raise HTTPException(403, f"the header {CSRF_HEADER} is missing or wrong")

@@ -290,3 +290,88 @@ class Viewer(Wire):
     csrf: str = Field(description="Send it as X-CSRF-Token with every changing request of a session.")
     settings: dict[str, Any] = Field(description="The person's own settings of the console.")
     console: dict[str, Any] = Field(description="The city's settings of the console.")
+
+
+class Session(Wire):
+    """A session that has begun; the cookie holds its token."""
+
+    name: str
+    csrf: str
+    expires_at: datetime
+
+
+class UserItem(Wire):
+    name: str
+    role: str
+    districts: list[str]
+    enabled: bool
+    has_password: bool
+    created_at: datetime
+
+
+class NewLink(Wire):
+    """A one-time token: whoever opens /console/welcome#TOKEN sets the person's password."""
+
+    name: str
+    token: str
+
+
+class KeyItem(Wire):
+    id: str
+    name: str
+    role: str
+    districts: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKey(KeyItem):
+    key: str = Field(description="Shown this once.")
+
+
+class AuditItem(Wire):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str
+    detail: dict[str, Any]
+
+
+class AuditPage(Wire):
+    items: list[AuditItem]
+    next_cursor: int | None
+
+
+class DeliveryItem(Wire):
+    """One push to a platform, a speaker or a person, as the outbox holds it."""
+
+    id: int
+    incident_id: str
+    kind: str
+    target: str
+    status: str
+    attempts: int
+    last_error: str
+    created_at: datetime
+    next_at: datetime
+    delivered_at: datetime | None
+    payload: dict[str, Any]
+
+
+class SuppressionItem(Wire):
+    id: int
+    document: dict[str, Any]
+    begins_at: datetime
+    ends_at: datetime
+    approved_by: str
+    reason: str
+
+
+class CameraViews(Wire):
+    """A camera's views by id, each with `name`, `preset`, `zones` by id and `calibration`."""
+
+    id: str
+    views: dict[str, dict[str, Any]]

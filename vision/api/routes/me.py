@@ -1,8 +1,9 @@
 """Who is signed in."""
 
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body, HTTPException
 
 from vision.api import wire
 from vision.api.access import SCOPES, Principal, needs
@@ -38,3 +39,14 @@ def get_me(hub: Hub, who: Annotated[Principal, needs(None)]) -> dict[str, Any]:
             **city.console.model_dump(mode="json"),
         },
     }
+
+
+@router.put("/settings", status_code=204)
+def put_settings(hub: Hub, who: Annotated[Principal, needs(None)], settings: Annotated[dict[str, Any], Body()]) -> None:
+    """Keep one's own settings of the console (language, theme): a small JSON object."""
+    if len(json.dumps(settings)) > 4000:
+        raise HTTPException(413, "settings should be at most 4000 characters of JSON")
+    with hub.services.database.transaction() as session:
+        user = session.get(User, who.name) if who.by == "session" else None
+        if user is not None:
+            user.settings = settings
