@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from tests.api.city import ROLES, City, make_city
 from vision.api.access import SCOPES, Role, Scope
-from vision.api.accounts import Accounts, announce_first_link
+from vision.api.accounts import Accounts, invite
 from vision.api.app import PUBLIC, _refuse_unguarded, api_routes
 from vision.config.access import AccessConfig
 from vision.storage.tables import AuditEntry, LoginSession, User
@@ -138,7 +138,7 @@ def test_keys_are_kept_as_hashes_and_can_be_revoked(city: City, client: httpx.Cl
 
 def test_the_first_administrator_comes_in_by_a_one_time_link(city: City, client: httpx.Client) -> None:
     accounts = client_accounts(city)
-    link = announce_first_link(accounts, "http://hub")
+    link = invite(accounts, "http://hub")
     assert link is not None
     token = link.partition("#")[2]
     anonymous = httpx.Client(base_url=client.base_url)
@@ -150,7 +150,7 @@ def test_the_first_administrator_comes_in_by_a_one_time_link(city: City, client:
         assert anonymous.get("/api/v1/me").json()["role"] == "admin"
         again = anonymous.post("/api/v1/session/link", json={"token": token, "password": "plover-tide-9"})
         assert again.status_code == 401
-    assert announce_first_link(accounts, "http://hub") is None
+    assert invite(accounts, "http://hub") is None
 
 
 def client_accounts(city: City) -> Accounts:

@@ -120,10 +120,14 @@ class Accounts:
                 session.execute(update(User).where(User.name == name).values(role=role))
 
 
-def announce_first_link(accounts: Accounts, url: str) -> str | None:
-    """The address at which the first administrator sets a password; None when there is one already."""
+def invite(accounts: Accounts, url: str) -> str | None:
+    """Tell on the terminal where the first administrator sets a password; None when there is one already."""
     token = accounts.first_link()
-    return None if token is None else f"{url}/console/welcome#{token}"
+    if token is None:
+        return None
+    link = f"{url}/console/welcome#{token}"
+    log.warning("first_sign_in_awaited", open=link, hint="good once; sets the administrator's password")
+    return link
 
 
 def _entry(at: datetime, name: str, action: str, detail: dict[str, object] | None = None) -> AuditEntry:

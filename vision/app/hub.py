@@ -11,6 +11,7 @@ import structlog
 
 from vision.alerts.build import build_loudspeakers
 from vision.alerts.feed import AlertFeed
+from vision.api.accounts import Accounts, invite
 from vision.api.app import create_app
 from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
@@ -124,6 +125,8 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         follow.once()
         server.start()
         stack.callback(server.stop)
+        if not city.access.loopback_without_login:
+            invite(Accounts(database, clock, city.access), f"http://127.0.0.1:{server.port}")
         running.start()
         stack.callback(running.stop)
         yield RunningHub(running, server, database, registry, board)
