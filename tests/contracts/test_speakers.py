@@ -23,10 +23,13 @@ def test_every_kind_loads_and_names_itself() -> None:
         open_speaker(Speaker("x", "fax"), ManualClock())
 
 
+ADDRESSES = {"onvif": "rtsp://h/1", "rtp": "rtp://h:5004", "sip": "sip:101@h", "wav": "/tmp"}
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_unknown_options_and_addresses_are_refused(kind: str) -> None:
     with pytest.raises(ConfigError, match="no such option"):
-        open_speaker(Speaker("x", kind, "http://h/", options=(("colour", "red"),)), ManualClock())
+        open_speaker(Speaker("x", kind, ADDRESSES.get(kind, "http://h/"), options=(("colour", "red"),)), ManualClock())
     if kind != "soundcard":
         with pytest.raises(ConfigError, match="url: should be"):
             open_speaker(Speaker("x", kind, ""), ManualClock())

@@ -1,18 +1,22 @@
 """Speaks: chooses the words, asks the policy, plays, falls to the next speaker, and keeps the proof or the reason."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
+from vision.alerts.chime import chime
 from vision.alerts.floor import Floor
+from vision.alerts.listen import Microphone, find
 from vision.alerts.phrases import Phrase, choose
 from vision.alerts.placement import reaching
 from vision.alerts.policy import Ask, Cause, Decision, PolicySettings, decide
 from vision.alerts.record import AnnouncementRecord
 from vision.alerts.speakers import open_speaker
-from vision.alerts.speakers.driver import SpeakerDriver
+from vision.alerts.speakers.driver import Proof, SpeakerDriver, address_of
 from vision.alerts.voice import WAV, Spoken, Voice
 from vision.core.announcements import Announcement, Outcome
 from vision.core.clock import Clock
@@ -27,6 +31,7 @@ from vision.storage.tables.incidents import IncidentRow
 
 _log = structlog.get_logger()
 
+_ECHO_S = 0.6  # the way from packet to air to microphone and back
 Opener = Callable[[Speaker, Clock], SpeakerDriver]
 
 
@@ -77,6 +82,7 @@ class Announcer:
         phrases: Callable[[], Sequence[Phrase]],
         floor: Floor | None = None,
         give_up_s: float = 20.0,
+        listen: bool = True,
         opener: Opener = open_speaker,
     ) -> None:
         """`policy` and `phrases` are asked anew each time, so that a mute or a new phrase holds at once."""
@@ -88,6 +94,7 @@ class Announcer:
         self._policy = policy
         self._phrases = phrases
         self._give_up_s = give_up_s
+        self._listen = listen
         self._opener = opener
         self.floor = floor or Floor()
         self.record = AnnouncementRecord(database)
@@ -175,8 +182,8 @@ class Announcer:
                 )
             )
             try:
-                proof = driver.play(spoken.audio.scaled(volume), turn.stop)
-            except DeliveryError as error:
+                proof, heard = self._play(driver, speaker, spoken, volume, turn.stop)
+            except (DeliveryError, ConfigError) as error:
                 _log.warning("announcement_failed", speaker=speaker.id, error=str(error))
                 why = Why(f"音柱 {speaker.id} 喊话失败: {error}", str(error))
                 return self._complete(replace(begun, outcome=Outcome.FAILED, reason=why, duration_s=0.0))
@@ -184,11 +191,30 @@ class Announcer:
             if proof.stopped:
                 by = ", ".join(turn.stopped_by)
                 outcome, why = Outcome.STOPPED, Why(f"被 {by} 停止", f"stopped by {by}")
-            record = {**proof.to_record(), "volume": round(volume, 3), "chime_s": round(spoken.chime_s, 3)}
+            record = {**proof.to_record(), "volume": round(volume, 3), "chime_s": round(spoken.chime_s, 3), **heard}
             _log.info("announcement_made", speaker=speaker.id, text=spoken.text, outcome=outcome.value)
             return self._complete(
                 replace(begun, outcome=outcome, reason=why, duration_s=proof.duration_s, proof=record)
             )
+
+    def _play(
+        self, driver: SpeakerDriver, speaker: Speaker, spoken: Spoken, volume: float, stop: threading.Event
+    ) -> tuple[Proof, dict[str, Any]]:
+        """Play, and listen for the chime where the speaker's options name a microphone (`self`: its own address)."""
+        sound = spoken.audio.scaled(volume)
+        url = dict(speaker.options).get("microphone", "")
+        if not (url and self._listen and spoken.chime_s):
+            return driver.play(sound, stop), {}
+        address = address_of(speaker if url == "self" else replace(speaker, url=url), "rtsp", "rtsps")
+        with Microphone(address) as microphone:
+            proof = driver.play(sound, stop)
+            self._clock.sleep(_ECHO_S, stop)
+        if microphone.fault:
+            return proof, {"heard": {"confirmed": False, "fault": microphone.fault}}
+        heard = find(chime(), microphone.recording())
+        if not heard.confirmed:
+            _log.warning("chime_not_heard", speaker=speaker.id, score=round(heard.score, 3))
+        return proof, {"heard": heard.to_record()}
 
     def _render(self, request: Request) -> Spoken:
         if request.text:

@@ -46,5 +46,6 @@ def build_loudspeakers(
         policy=policy,
         phrases=book.phrases,
         give_up_s=config.give_up_s,
+        listen=config.listen,
     )
     return Loudspeakers(announcer, Desk(announcer, registry, book, mute), book, mute)

@@ -11,6 +11,8 @@ from vision.core.registry import Speaker
 KINDS = {
     "http": "vision.alerts.speakers.http:HttpSpeaker",
     "wav": "vision.alerts.speakers.local:WavSpeaker",
+    "onvif": "vision.alerts.speakers.onvif:OnvifSpeaker",
+    "rtp": "vision.alerts.speakers.rtp:RtpSpeaker",
     "soundcard": "vision.alerts.speakers.local:SoundCardSpeaker",
 }
 """kind → module:class. Every class takes (speaker, clock) and refuses options it does not know with ConfigError."""

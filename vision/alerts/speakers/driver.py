@@ -107,9 +107,12 @@ def address_of(speaker: Speaker, *schemes: str) -> Address:
     )
 
 
+SHARED_OPTIONS = frozenset({"microphone"})  # read by the announcer, whatever the protocol
+
+
 def options_of(speaker: Speaker, **defaults: str) -> dict[str, str]:
     """The speaker's options over the protocol's defaults; raises ConfigError for one that the protocol lacks."""
-    given = dict(speaker.options)
+    given = {name: value for name, value in speaker.options if name not in SHARED_OPTIONS}
     unknown = sorted(given.keys() - defaults.keys())
     if unknown:
         known = ", ".join(sorted(defaults)) or "none"
