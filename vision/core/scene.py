@@ -47,21 +47,22 @@ class StaticObject:
 
 @dataclass(frozen=True, slots=True)
 class ChangeObject:
-    """Something without a class that is new in a zone and has stayed.
+    """Something of whatever class that is new in the zones of a view and has stayed.
 
     Attributes:
         box: 0–1 of the view.
         area: share (0–1) of the view that changed.
         first_seen, last_seen: scene times.
         score: how sure the change is that of an object and not of light, 0–1.
+        covered: hidden behind a person or a vehicle at this look.
     """
 
-    zone_id: str
     box: Box
     area: float
     first_seen: datetime
     last_seen: datetime
     score: float
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Scene:
         people, vehicles: boxes in 0–1 of this look's persons and motor vehicles.
         hidden: zone id -> share (0–1) of the zone behind people and vehicles at this look.
         size: (width, height) of the picture, pixels.
+        changes_known: False while the view or its light has just changed all over and no reference fits.
     """
 
     camera_id: str
@@ -93,3 +95,4 @@ class Scene:
     quality: Quality = Quality()
     size: tuple[int, int] = (1920, 1080)
     model: str = ""
+    changes_known: bool = True

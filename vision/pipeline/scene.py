@@ -1,6 +1,7 @@
 """A camera's stages in order: picture quality, standing objects, changes, rules, findings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from vision.core.detections import Detections
 from vision.core.findings import Finding, Why
 from vision.core.frames import Frame, TimeSource
-from vision.core.geometry import Box, contains
-from vision.core.registry import Camera, View, Zone
-from vision.core.scene import Quality, Scene
+from vision.core.geometry import Box, contains, iou
+from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
+from vision.detectors.change import ChangeDetector
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
 from vision.rules.settings import RuleSettings
@@ -22,7 +24,10 @@ from vision.tracking.static import StaticTracker
 PEOPLE = ("person",)
 VEHICLES = ("car", "truck", "bus", "train")
 BIKES = ("bicycle", "motorcycle")
+CHANGE_ZONES = frozenset(ZoneKind) - {ZoneKind.BIKE_BAY, ZoneKind.BIKE_NO_PARKING}
 _GRID = 24
+_ARRIVED_NOVELTY = 0.15
+_JOINED_IOU = 0.3
 
 
 class SceneAnalyser:
@@ -49,6 +54,8 @@ class SceneAnalyser:
         self._model_version = model_version
         self._track = track or TrackSettings()
         self._tracker = StaticTracker(self._track)
+        self._change = ChangeDetector([zone for zone in view.zones if zone.kind in CHANGE_ZONES])
+        self._arrived: set[int] = set()
         self._points = {zone.id: _inner_points(zone) for zone in view.zones}
 
     @property
@@ -64,17 +71,22 @@ class SceneAnalyser:
         height, width = frame.image.shape[:2]
         size = (width, height)
         people, vehicles = detections.of(*PEOPLE), detections.of(*VEHICLES)
-        objects = self._tracker.update(frame.captured_at, without_ridden(detections), size)
-        hidden = _boxes(people, size) + _boxes(vehicles, size)
+        covers = _boxes(people, size) + _boxes(vehicles, size)
+        changes = self._change.update(frame.captured_at, frame.image, covers)
+        held = [change.box for change in changes]
+        objects = self._tracker.update(frame.captured_at, without_ridden(detections), size, held)
+        objects = tuple(_joined(thing, changes) for thing in objects)
         return Scene(
             camera_id=self._camera.id,
             at=frame.captured_at,
             time_source=frame.time_source,
-            objects=objects,
+            objects=self._confirmed(objects),
             people=_boxes(people, size),
             vehicles=_boxes(vehicles, size),
-            hidden={zone.id: _hidden_share(self._points[zone.id], hidden) for zone in self._view.zones},
+            hidden={zone.id: _hidden_share(self._points[zone.id], covers) for zone in self._view.zones},
             quality=Quality(),
+            changes=changes,
+            changes_known=not self._change.adrift,
             size=size,
             model=self._model_version,
         )
@@ -91,9 +103,18 @@ class SceneAnalyser:
         )
         return self._book.judge(self._view, scene)
 
+    def _confirmed(self, objects: tuple[StaticObject, ...]) -> tuple[StaticObject, ...]:
+        """Believe that a thing arrived only when the picture shows it too: a class may flicker on what always stood."""
+        for thing in objects:
+            novelty = self._change.novelty(thing.box) if thing.arrived and thing.id not in self._arrived else None
+            if novelty is not None and novelty >= _ARRIVED_NOVELTY:
+                self._arrived.add(thing.id)
+        self._arrived &= {thing.id for thing in objects}
+        return tuple(replace(thing, arrived=thing.id in self._arrived) if thing.arrived else thing for thing in objects)
+
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values: what a restarted worker needs so that no dwell is lost."""
-        return {"tracker": self._tracker.to_record()}
+        return {"tracker": self._tracker.to_record(), "arrived": sorted(self._arrived)}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Go on from `to_record`.
@@ -101,7 +122,8 @@ class SceneAnalyser:
         Raises:
             ValueError, KeyError, TypeError: the record is not an analyser's; nothing was changed.
         """
-        self._tracker = StaticTracker.from_record(record["tracker"], self._track)
+        tracker, arrived = StaticTracker.from_record(record["tracker"], self._track), set(map(int, record["arrived"]))
+        self._tracker, self._arrived = tracker, arrived
 
 
 def without_ridden(detections: Detections) -> Detections:
@@ -111,6 +133,19 @@ def without_ridden(detections: Detections) -> Detections:
     keep = np.ones(len(detections), np.bool_)
     keep[is_bike] = ~ridden(detections.xyxy[is_bike], riders)
     return detections.select(keep)
+
+
+def _joined(thing: StaticObject, changes: Sequence[ChangeObject]) -> StaticObject:
+    """A thing whose class is seen now and then, and whose place has changed for good, has stood there all the while."""
+    for change in changes:
+        if iou(thing.box, change.box) >= _JOINED_IOU:
+            return replace(
+                thing,
+                first_seen=min(thing.first_seen, change.first_seen),
+                last_seen=max(thing.last_seen, change.last_seen),
+                still=thing.still or thing.looks >= 2,
+            )
+    return thing
 
 
 def _boxes(detections: Detections, size: tuple[int, int]) -> tuple[Box, ...]:

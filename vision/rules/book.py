@@ -7,6 +7,8 @@ from vision.core.findings import Finding, ViolationType
 from vision.core.registry import View, Zone, ZoneKind
 from vision.core.scene import Scene
 from vision.rules.bikes import BikeRule
+from vision.rules.garbage import GarbageRule
+from vision.rules.out_of_store import OutOfStoreRule
 from vision.rules.settings import RuleSettings
 
 
@@ -23,6 +25,8 @@ class Rule(Protocol):
 
 RULES: dict[ViolationType, Callable[[RuleSettings], Rule]] = {
     ViolationType.BIKE_MISPARKED: BikeRule,
+    ViolationType.GARBAGE: GarbageRule,
+    ViolationType.OUT_OF_STORE: OutOfStoreRule,
 }
 
 SERVES: dict[ZoneKind, frozenset[ViolationType]] = {

@@ -25,6 +25,11 @@ def stands_in(zone: Zone, box: Box) -> bool:
     return share_inside(zone.polygon, footprint(box)) >= _STANDS_SHARE
 
 
+def lies_in(zone: Zone, box: Box) -> bool:
+    """For flat things and heaps: most of it in the zone, or its foot."""
+    return share_inside(zone.polygon, box) >= _STANDS_SHARE or stands_in(zone, box)
+
+
 def stands_in_any(zones: Iterable[Zone], box: Box) -> bool:
     return any(stands_in(zone, box) for zone in zones)
 

@@ -32,7 +32,7 @@ class Offender:
 
     @classmethod
     def of_change(cls, change: ChangeObject) -> "Offender":
-        return cls("unknown", change.box, change.score, change.first_seen, change.last_seen)
+        return cls("unknown", change.box, change.score, change.first_seen, change.last_seen, change.covered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Judgement:
     Attributes:
         deed: what the offenders do there, in both languages ("停放" / "parked").
         remark: said after the deed: overflow beyond a bay, beside a full bin.
+        excuse: why what stands there is allowed.
         reserve: why nothing can be said although no offender counts (something stood there before watching began).
     """
 
@@ -52,6 +53,7 @@ class Judgement:
     offenders: Sequence[Offender]
     deed: Why
     remark: Why | None = None
+    excuse: Why | None = None
     reserve: Why | None = None
 
 
@@ -63,7 +65,11 @@ def verdict(view: View, scene: Scene, settings: RuleSettings, judgement: Judgeme
     else:
         seen = []
         blind = _blind(scene, settings, judgement)
-        state, why = (FindingState.UNKNOWN, blind) if blind else (FindingState.ABSENT, _nothing(judgement.zone))
+        state, why = (
+            (FindingState.UNKNOWN, blind)
+            if blind
+            else (FindingState.ABSENT, judgement.excuse or _nothing(judgement.zone))
+        )
     return Finding(
         camera_id=scene.camera_id,
         view_id=view.id,

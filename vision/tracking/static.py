@@ -1,5 +1,6 @@
 """Objects matched across looks by place, so that dwell is a matter of scene time and never of frame counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ COVERS = PEOPLE | {"car", "truck", "bus", "train"}
 _SAME_IN_ONE_LOOK_IOU = 0.75  # two classes of a family on one object; neighbours in a dense row overlap less
 _ATTENDED_SHARE = 0.15
 _PART_INSIDE = 0.8
+_HELD_SHARE = 0.3
 
 
 class StaticTracker:
@@ -33,13 +35,17 @@ class StaticTracker:
         self._began: datetime | None = None
         self._last_look: datetime | None = None
 
-    def update(self, at: datetime, detections: Detections, size: tuple[int, int]) -> tuple[StaticObject, ...]:
+    def update(
+        self, at: datetime, detections: Detections, size: tuple[int, int], held: Sequence[Box] = ()
+    ) -> tuple[StaticObject, ...]:
         """Take one look's detections in; give everything that keeps its place.
 
         Args:
             at: scene time of the look. One not after the last look changes nothing.
             detections: boxes in pixels of a picture of `size`.
             size: (width, height) in pixels.
+            held: boxes in 0–1 where something is known to stand by other means (the change detector): a place
+                there is not missed when its class is not seen for a while.
         """
         if self._last_look is not None and at <= self._last_look:
             return self.objects(self._last_look)
@@ -47,7 +53,7 @@ class StaticTracker:
             self._places, self._began = [], at
         look = _Look.of(at, detections, size)
         free = self._match(look, self._distinct(look))
-        self._note_unseen(look)
+        self._note_unseen(look, np.array(held, np.float64).reshape(-1, 4))
         self._begin(look, free)
         self._forget(at)
         self._last_look = at
@@ -144,16 +150,20 @@ class StaticTracker:
             iou_matrix(origin, now)[0, 0] < self._settings.match_iou / 2
         )
 
-    def _note_unseen(self, look: "_Look") -> None:
+    def _note_unseen(self, look: "_Look", held: Boxes) -> None:
         unseen = [place for place in self._places if place.missed_in_row]
         if not unseen:
             return
         boxes = np.array([place.box for place in unseen])
         hidden = covered_share(boxes, look.covers) >= self._settings.covered_share
-        for place, covered in zip(unseen, hidden, strict=True):
+        stands = covered_share(boxes, held) >= _HELD_SHARE
+        for place, covered, still_there in zip(unseen, hidden, stands, strict=True):
             if covered:
                 place.missed_in_row -= 1
                 place.covered_since = place.covered_since or look.at
+            elif still_there:
+                place.missed_in_row -= 1
+                place.covered_since = None
             else:
                 place.missed += 1
                 place.covered_since = None

@@ -1,0 +1,93 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.rules.scenes import AT, IN_LEFT, IN_RIGHT, RIGHT, scene, thing, view, zone
+from vision.core.findings import Finding, FindingState, Subtype, ViolationType
+from vision.core.registry import View, Zone, ZoneKind
+from vision.core.scene import Scene
+from vision.rules.book import RuleBook
+
+PAVEMENT = zone(ZoneKind.PAVEMENT)
+
+
+def judged(z: Zone, s: Scene, v: View | None = None) -> Finding:
+    findings = RuleBook().judge(v or view(z), s)
+    return next(f for f in findings if f.type is ViolationType.GARBAGE and f.zone_id == z.id)
+
+
+def test_a_heap_that_stays_is_exposed_garbage() -> None:
+    f = judged(PAVEMENT, scene(thing("garbage", stood_s=400)))
+    assert (f.state, f.subtype, f.dwelled, f.since) == (
+        FindingState.PRESENT, Subtype.EXPOSED_GARBAGE, True, AT - timedelta(seconds=400),
+    )  # fmt: skip
+    assert f.why.zh == "人行道「z」内暴露垃圾:暴露垃圾 1,最久 6 分 40 秒(已超过 5 分钟)"
+
+
+def test_at_a_bin_it_is_overflow_and_without_one_it_is_not() -> None:
+    full = thing("overflow")
+    bin_below = thing("garbage_bin", (0.2, 0.44, 0.29, 0.5), score=0.3)
+    assert judged(PAVEMENT, scene(full)).subtype is Subtype.EXPOSED_GARBAGE
+    assert judged(PAVEMENT, scene(full, bin_below)).subtype is Subtype.OVERFLOW
+    assert judged(zone(ZoneKind.BIN), scene(full)).subtype is Subtype.OVERFLOW
+
+
+def test_a_bin_that_only_looks_full_now_and_then_is_a_bin() -> None:
+    just_a_bin = thing("garbage_bin", score=0.8)
+    assert judged(PAVEMENT, scene(thing("overflow", score=0.5), just_a_bin)).state is FindingState.ABSENT
+    assert judged(PAVEMENT, scene(just_a_bin)).state is FindingState.ABSENT
+
+
+def test_garbage_beside_a_bin_is_garbage_all_the_same() -> None:
+    f = judged(zone(ZoneKind.BIN), scene(thing("garbage"), thing("garbage_bin", (0.31, 0.4, 0.36, 0.5))))
+    assert (f.state, f.subtype) == (FindingState.PRESENT, Subtype.EXPOSED_GARBAGE)
+
+
+def test_on_the_road_it_is_a_spill() -> None:
+    assert judged(zone(ZoneKind.ROAD), scene(thing("garbage"))).subtype is Subtype.SPILL
+
+
+@pytest.mark.parametrize(
+    "heap",
+    [
+        thing("garbage", attended=0.8),  # a cleaner's cart
+        thing("garbage", score=0.3),
+        thing("garbage", (0.2, 0.4, 0.207, 0.408)),  # too small
+        thing("garbage", still=False),
+        thing("garbage", IN_RIGHT),
+        thing("suitcase"),
+    ],
+)
+def test_what_does_not_count(heap: object) -> None:
+    assert judged(PAVEMENT, scene(heap)).state is FindingState.ABSENT  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["people", "vehicles"])
+def test_what_somebody_carries_or_a_lorry_loads_does_not_count(where: str) -> None:
+    around = (IN_LEFT[0] - 0.01, IN_LEFT[1] - 0.1, IN_LEFT[2] + 0.01, IN_LEFT[3])
+    assert judged(PAVEMENT, scene(thing("garbage"), **{where: (around,)})).state is FindingState.ABSENT
+
+
+def test_where_nothing_may_be_left_what_was_there_before_is_neither_counted_nor_cleared() -> None:
+    keep_clear = zone(ZoneKind.KEEP_CLEAR)
+    assert judged(keep_clear, scene(thing("garbage"))).state is FindingState.PRESENT
+    before = judged(keep_clear, scene(thing("garbage", arrived=False)))
+    assert (before.state, "before watching began" in before.why.en) == (FindingState.UNKNOWN, True)
+    assert judged(PAVEMENT, scene(thing("garbage", arrived=False))).state is FindingState.PRESENT
+
+
+def test_the_ground_tells_its_real_size() -> None:
+    def calibrated(scale: float) -> View:
+        corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+        pairs = tuple(((x, y), (116 + x * scale, 39 + y * scale)) for x, y in corners)
+        return View(zones=(PAVEMENT,), calibration=pairs)
+
+    heap = scene(thing("garbage"))  # a tenth of the view wide
+    assert judged(PAVEMENT, heap, calibrated(1e-4)).state is FindingState.PRESENT  # 0.86 m
+    assert judged(PAVEMENT, heap, calibrated(1e-5)).state is FindingState.ABSENT  # 9 cm
+
+
+def test_it_counts_in_its_own_zone_only() -> None:
+    other = zone(ZoneKind.PAVEMENT, RIGHT, "other")
+    found = {f.zone_id: f.state for f in RuleBook().judge(view(PAVEMENT, other), scene(thing("garbage", IN_RIGHT)))}
+    assert found == {"z": FindingState.ABSENT, "other": FindingState.PRESENT}

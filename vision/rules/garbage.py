@@ -1,0 +1,89 @@
+"""暴露垃圾、垃圾满溢、道路遗撒: garbage that lies, bins that overflow, loads spilt on the road."""
+
+from collections.abc import Sequence
+
+from vision.core.findings import Finding, Subtype, ViolationType, Why
+from vision.core.geometry import iou
+from vision.core.registry import View, Zone, ZoneKind
+from vision.core.scene import Scene, StaticObject
+from vision.rules.ground import lies_in, overlap_share, size_px, standing, width_m
+from vision.rules.settings import RuleSettings
+from vision.rules.verdict import Judgement, Offender, verdict
+from vision.rules.words import called
+
+GARBAGE = frozenset({"garbage", "overflow"})
+BINS = frozenset({"garbage_bin"})
+_SAME_BIN_IOU = 0.5
+_AT_BIN_SHARE = 0.2
+_CARRIED_SHARE = 0.6
+_LIES = Why("暴露垃圾", "exposed garbage")
+_OVERFLOWS = Why("垃圾桶满溢", "overfull bin")
+_SPILT = Why("道路遗撒", "spilt on the road")
+
+
+class GarbageRule:
+    """Garbage that nobody is at work on and that keeps its place."""
+
+    type = ViolationType.GARBAGE
+
+    def __init__(self, settings: RuleSettings) -> None:
+        self._settings = settings
+
+    def judge(self, view: View, zones: Sequence[Zone], scene: Scene) -> list[Finding]:
+        """One finding a zone. Its subtype is that of what has lain there longest."""
+        bins = standing(view, scene, BINS)
+        heaps = [heap for heap in standing(view, scene, GARBAGE) if self._counts(view, scene, heap, bins)]
+        return [verdict(view, scene, self._settings, self._judgement(zone, heaps, bins)) for zone in zones]
+
+    def _counts(self, view: View, scene: Scene, heap: StaticObject, bins: Sequence[StaticObject]) -> bool:
+        settings = self._settings.garbage
+        if heap.score < settings.least_score or heap.attended >= settings.attended_share:
+            return False
+        if any(overlap_share(heap.box, other) >= _CARRIED_SHARE for other in (*scene.people, *scene.vehicles)):
+            return False
+        if heap.name == "overflow" and any(_is_rather_a_bin(heap, one) for one in bins):
+            return False
+        wide_m = width_m(view, heap.box)
+        if wide_m is not None:
+            return wide_m >= settings.least_size_m
+        width_px, height_px = size_px(heap.box, scene)
+        return width_px * height_px >= settings.least_area_px
+
+    def _judgement(self, zone: Zone, heaps: Sequence[StaticObject], bins: Sequence[StaticObject]) -> Judgement:
+        here = [heap for heap in heaps if heap.name not in zone.allowed and lies_in(zone, heap.box)]
+        counted = [heap for heap in here if heap.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
+        eldest = min(counted, key=lambda heap: heap.first_seen, default=None)
+        subtype, deed = _kind(zone, eldest, bins)
+        return Judgement(
+            zone=zone,
+            type=self.type,
+            subtype=subtype,
+            dwell_s=self._settings.garbage.dwell_s if zone.dwell_s is None else zone.dwell_s,
+            offenders=[Offender.of_object(heap) for heap in counted],
+            deed=deed,
+            reserve=_was_there_before(zone) if here else None,
+        )
+
+
+def _is_rather_a_bin(heap: StaticObject, one: StaticObject) -> bool:
+    """The same bin, seen as full less surely than as just a bin."""
+    return iou(heap.box, one.box) >= _SAME_BIN_IOU and one.score * one.presence > heap.score * heap.presence
+
+
+def _kind(zone: Zone, heap: StaticObject | None, bins: Sequence[StaticObject]) -> tuple[Subtype, Why]:
+    """垃圾满溢 needs a bin; garbage on the carriageway is 道路遗撒; all else is 暴露垃圾."""
+    if zone.kind is ZoneKind.ROAD:
+        return Subtype.SPILL, _SPILT
+    full = heap is not None and heap.name == "overflow"
+    at_bin = zone.kind is ZoneKind.BIN or (
+        heap is not None and any(overlap_share(one.box, heap.box) >= _AT_BIN_SHARE for one in bins)
+    )
+    return (Subtype.OVERFLOW, _OVERFLOWS) if full and at_bin else (Subtype.EXPOSED_GARBAGE, _LIES)
+
+
+def _was_there_before(zone: Zone) -> Why:
+    place = called(zone)
+    return Why(
+        f"{place.zh}的垃圾在开始监看前已存在,不计也不视为已清理",
+        f"garbage in {place.en} was there before watching began: neither counted nor taken as cleared",
+    )

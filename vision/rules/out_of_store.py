@@ -1,0 +1,94 @@
+"""店外经营、占道经营: goods, furniture, stalls and unknown new things left in a strip that must stay clear."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from vision.core.findings import Finding, Subtype, ViolationType, Why
+from vision.core.registry import Hours, View, Zone, ZoneKind
+from vision.core.scene import ChangeObject, Scene, StaticObject
+from vision.rules.bikes import BIKES
+from vision.rules.garbage import BINS, GARBAGE
+from vision.rules.ground import lies_in, masked, overlap_share, size_px, standing, stands_in
+from vision.rules.hours import permitted_by
+from vision.rules.settings import RuleSettings
+from vision.rules.verdict import Judgement, Offender, verdict
+from vision.rules.words import called
+
+VEHICLES = frozenset({"car", "truck", "bus", "train"})
+_EXPLAINED_SHARE = 0.4  # of a change that a thing of known class covers
+_BEYOND_THE_THRESHOLD = Why("店外摆放物品", "goods beyond the shop's threshold")
+_ON_THE_ROAD = Why("占道摆放物品", "things set out on public ground")
+
+
+class OutOfStoreRule:
+    """Known goods and furniture by class, everything else by the change it makes to the clear strip."""
+
+    type = ViolationType.OUT_OF_STORE
+
+    def __init__(self, settings: RuleSettings) -> None:
+        self._settings = settings
+        self._local = ZoneInfo(settings.timezone)
+
+    def judge(self, view: View, zones: Sequence[Zone], scene: Scene) -> list[Finding]:
+        """One finding a zone; within permitted hours it is absent, and says until when."""
+        return [verdict(view, scene, self._settings, self._judgement(view, zone, scene)) for zone in zones]
+
+    def _judgement(self, view: View, zone: Zone, scene: Scene) -> Judgement:
+        of_shop = zone.shop_id is not None or zone.kind is ZoneKind.SHOPFRONT
+        hours = permitted_by(zone.permitted, scene.at, self._local)
+        things = [] if hours else self._things(view, zone, scene)
+        offenders = [Offender.of_object(t) for t in things if t.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
+        if hours is None:
+            offenders += [Offender.of_change(c) for c in self._changes(view, zone, scene, things)]
+        return Judgement(
+            zone=zone,
+            type=self.type,
+            subtype=Subtype.OUT_OF_STORE if of_shop else Subtype.ROAD_OCCUPATION,
+            dwell_s=self._settings.out_of_store.dwell_s if zone.dwell_s is None else zone.dwell_s,
+            offenders=offenders,
+            deed=_BEYOND_THE_THRESHOLD if of_shop else _ON_THE_ROAD,
+            excuse=None if hours is None else _permitted(zone, hours),
+            reserve=None if scene.changes_known or hours else _no_reference(zone),
+        )
+
+    def _things(self, view: View, zone: Zone, scene: Scene) -> list[StaticObject]:
+        settings = self._settings.out_of_store
+        return [
+            thing
+            for thing in standing(view, scene, settings.furniture | settings.goods)
+            if thing.name not in zone.allowed
+            and thing.score >= settings.least_score
+            and (thing.name in settings.furniture or thing.attended < settings.attended_share)
+            and stands_in(zone, thing.box)
+        ]
+
+    def _changes(self, view: View, zone: Zone, scene: Scene, things: Sequence[StaticObject]) -> list[ChangeObject]:
+        """New things no class explains: neither what a rule of its own judges nor what is allowed here."""
+        settings = self._settings.out_of_store
+        other = BIKES | VEHICLES | GARBAGE | BINS | zone.allowed
+        known = [o.box for o in scene.objects if o.still and o.name in other] + [thing.box for thing in things]
+        known += [*scene.people, *scene.vehicles]
+        found = []
+        for change in scene.changes:
+            width_px, height_px = size_px(change.box, scene)
+            if change.score < settings.least_change or not lies_in(zone, change.box):
+                continue
+            if width_px * height_px < settings.least_area_px or masked(view, change.box):
+                continue
+            if any(overlap_share(change.box, box) >= _EXPLAINED_SHARE for box in known):
+                continue
+            found.append(change)
+        return found
+
+
+def _permitted(zone: Zone, hours: Hours) -> Why:
+    place, stretch = called(zone), f"{hours.begin:%H:%M}–{hours.end:%H:%M}"
+    return Why(f"{place.zh}在许可时段({stretch})内", f"{place.en} is within permitted hours ({stretch})")
+
+
+def _no_reference(zone: Zone) -> Why:
+    place = called(zone)
+    return Why(
+        f"{place.zh}:画面或光线整体变化,正在重新学习",
+        f"{place.en}: the view or its light changed all over, learning anew",
+    )
