@@ -95,6 +95,11 @@ class Outbox:
         with self.database.reading() as session:
             return list(session.scalars(select(OutboxRow).order_by(OutboxRow.id)))
 
+    def waiting(self) -> bool:
+        with self.database.reading() as session:
+            query = select(OutboxRow.id).where(OutboxRow.status.in_(["pending", "sending"])).limit(1)
+            return session.scalar(query) is not None
+
     def cases(self) -> list[CaseRow]:
         with self.database.reading() as session:
             return list(session.scalars(select(CaseRow).order_by(CaseRow.id)))

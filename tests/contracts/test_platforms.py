@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.cases.examples import KINDS, connect, example_draft
+from tests.cases.examples import connect, example_draft
 from vision.cases.platform import CaseChange, CasePlatform, ChangeKind, Promise
 from vision.core.clock import SystemClock
 from vision.core.errors import Rejected, RetryLater
 from vision.core.incidents import CaseStatus
 from vision.sandbox.platform import SandboxPlatform
+from vision.sandbox.platform_configs import KINDS
 
 
 @pytest.fixture(scope="module")

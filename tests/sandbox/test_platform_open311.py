@@ -167,3 +167,12 @@ def test_a_case_is_found_among_thousands(sandbox: SandboxPlatform, url: str) -> 
     found = platform.find(draft)
     assert found is not None
     assert found.case_id == case_id
+
+
+def test_a_case_asked_for_half_a_year_ago_is_found(url: str) -> None:
+    platform = connect("open311_json", url, SystemClock())
+    draft = example_draft(asked_at=datetime.now(tz=UTC) - timedelta(days=180))
+    case_id = platform.file(draft).case_id
+    found = platform.find(draft)
+    assert found is not None
+    assert found.case_id == case_id

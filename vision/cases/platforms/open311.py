@@ -19,6 +19,7 @@ from vision.core.incidents import CaseStatus
 
 DESCRIPTION_MOST = 4000
 _QUERY_ROWS = 1000
+_QUERY_SPAN = timedelta(days=89)
 _CLOCK_SLACK = timedelta(hours=1)
 _TOKEN = "token:"  # noqa: S105 - marks a case whose number is still to come
 _STATUSES = {"open": CaseStatus.FILED, "closed": CaseStatus.HANDLED}
@@ -96,7 +97,11 @@ class Open311Platform:
         code = self._service(draft)
         mark = _mark(draft.reference)
         begin, end = draft.asked_at - _CLOCK_SLACK, self._clock.now() + _CLOCK_SLACK
-        found = [row for row in self._between(code, begin, end) if mark in row.get("description", "")]
+        found: list[Record] = []
+        while begin < end:  # in stretches that a server may answer
+            until = min(end, begin + _QUERY_SPAN)
+            found += [row for row in self._between(code, begin, until) if mark in row.get("description", "")]
+            begin = until
         return wire.only([self._report(row) for row in sorted(found, key=lambda row: row["requested_datetime"])])
 
     def change(self, case_id: str, change: CaseChange) -> CaseReport | None:
