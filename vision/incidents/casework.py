@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from vision.core.findings import Why
 from vision.core.incidents import CaseStatus, DeliveryKind, IncidentStatus
-from vision.incidents.climbing import climb, skip, speak, warned
+from vision.incidents.climbing import awaited, climb, skip, speak, warned
 from vision.incidents.events import Announced, CaseFiled, CaseStatusReported, DeliveryFailed, Notified
 from vision.incidents.incident import CaseRef, Waiting
 from vision.incidents.ladder import Action
 from vision.incidents.looks import close_case, reopen
-from vision.incidents.presence import Presence, judge
+from vision.incidents.presence import Presence, gone_since, judge
 from vision.incidents.turn import Turn
 from vision.incidents.words import lasting, quoted
 
@@ -39,7 +39,7 @@ def filed(turn: Turn, event: CaseFiled) -> None:
     turn.stop_timer("rung", "recheck", "unseen")
     turn.move(IncidentStatus.FILED, "filed", why)
     turn.wait_for(Waiting.PLATFORM)
-    if incident.gone:
+    if judge(incident, turn.context.ladder.gone, turn.context.now) is Presence.GONE:
         close_case(turn)
 
 
@@ -106,13 +106,13 @@ def delivery_failed(turn: Turn, event: DeliveryFailed) -> None:
     """The outbox gave up: the ladder goes on without, or an operator is asked."""
     said = quoted(event.words)
     why = Why(f"送达 {event.target} 失败{said.zh}", f"Could not deliver to {event.target}{said.en}")
-    incident = turn.incident
     turn.say("delivery_failed", why, kind=event.kind.value, target=event.target)
     if event.kind is DeliveryKind.FILE:
         _filing_failed(turn, event)
-    elif event.kind in {DeliveryKind.ANNOUNCE, DeliveryKind.NOTIFY}:
-        if incident.waiting is Waiting.DELIVERY and not incident.filing:
-            _next_try(turn, event.kind)
+    elif event.kind is DeliveryKind.ANNOUNCE:
+        _next_speaker(turn)
+    elif event.kind is DeliveryKind.NOTIFY:
+        _next_rung(turn, Action.NOTIFY)
     else:
         turn.alert("delivery_failed", why)
 
@@ -120,9 +120,11 @@ def delivery_failed(turn: Turn, event: DeliveryFailed) -> None:
 def _filing_failed(turn: Turn, event: DeliveryFailed) -> None:
     incident = turn.incident
     if not incident.filing or incident.status.final:
+        turn.alert("delivery_failed")
         return
     turn.set(filing=False)
-    if incident.gone:
+    if judge(incident, turn.context.ladder.gone, turn.context.now) is Presence.GONE:
+        turn.set(ended_at=gone_since(incident, turn.context.ladder.gone))
         turn.move(
             IncidentStatus.RECTIFIED,
             "gone",
@@ -133,19 +135,19 @@ def _filing_failed(turn: Turn, event: DeliveryFailed) -> None:
     _ask_what_next(turn)
 
 
-def _next_try(turn: Turn, kind: DeliveryKind) -> None:
-    rungs, at = turn.context.ladder.rungs, turn.incident.rung
-    rung = rungs[at] if at < len(rungs) else None
-    if kind is DeliveryKind.ANNOUNCE and rung is not None and rung.action is Action.SPEAK:
-        speak(turn, rung)
-    elif rung is not None and rung.action is not Action.FILE:
+def _next_speaker(turn: Turn) -> None:
+    """This one could not be reached at all: another that covers the place, else the next rung."""
+    if awaited(turn, Action.SPEAK) and not turn.incident.filing:
+        speak(turn, turn.context.ladder.rungs[turn.incident.rung])
+
+
+def _next_rung(turn: Turn, action: Action) -> None:
+    if awaited(turn, action) and not turn.incident.filing:
         skip(turn)
-    else:
-        climb(turn)
 
 
 def announced(turn: Turn, event: Announced) -> None:
-    """A loudspeaker spoke: the grace begins. It did not: the next one, or the next rung."""
+    """A loudspeaker spoke: the grace begins. None did: the next rung."""
     account = Why("", "") if event.why is None else event.why
     spoken = event.outcome == "spoken"
     if turn.incident.status not in {IncidentStatus.OPEN, IncidentStatus.WARNED} or turn.incident.filing:
@@ -164,6 +166,7 @@ def announced(turn: Turn, event: Announced) -> None:
         limit = lasting(grace_s)
         warned(
             turn,
+            Action.SPEAK,
             "spoken",
             Why(
                 f"喇叭 {event.speaker_id} 已喊话,{limit.zh}内整改。",
@@ -180,8 +183,8 @@ def announced(turn: Turn, event: Announced) -> None:
         ),
         announcement_id=event.announcement_id,
     )
-    if turn.incident.waiting is Waiting.DELIVERY:
-        _next_try(turn, DeliveryKind.ANNOUNCE)
+    if event.outcome != "stopped":  # whoever stopped it has taken the matter up: the grace runs all the same
+        _next_rung(turn, Action.SPEAK)
 
 
 def notified(turn: Turn, event: Notified) -> None:
@@ -193,6 +196,7 @@ def notified(turn: Turn, event: Notified) -> None:
     limit = lasting(grace_s)
     warned(
         turn,
+        Action.NOTIFY,
         "notified",
         Why(f"已通知 {event.target},{limit.zh}内整改。", f"{event.target} was told; {limit.en} to put it right."),
         grace_s,

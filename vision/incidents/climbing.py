@@ -145,19 +145,28 @@ def skip(turn: Turn) -> None:
     climb(turn)
 
 
-def warned(turn: Turn, cause: str, why: Why, grace_s: float) -> None:
-    """Somebody was told: the grace runs from now."""
+def warned(turn: Turn, action: Action, cause: str, why: Why, grace_s: float) -> None:
+    """Somebody was told: the grace runs from now, unless an operator's answer is awaited."""
     incident = turn.incident
+    if incident.waiting in {Waiting.RETURNED, Waiting.ANSWER}:
+        turn.say(cause, why)
+        return
     if incident.status is IncidentStatus.OPEN:
         turn.move(IncidentStatus.WARNED, cause, why)
     else:
         turn.say(cause, why)
-    if incident.rung < len(turn.context.ladder.rungs) and incident.waiting is Waiting.DELIVERY:
+    if awaited(turn, action):
         turn.set(rung=incident.rung + 1, tried=())
-    if not turn.incident.filing:
-        turn.wait_for(Waiting.NOBODY)
-        turn.set(checking_since=None)
-        turn.timer("rung", grace_s)
+    turn.wait_for(Waiting.NOBODY)
+    turn.set(checking_since=None)
+    turn.timer("rung", grace_s)
+
+
+def awaited(turn: Turn, action: Action) -> bool:
+    """Whether the ladder itself waits for the outcome of such a step, rather than somebody having asked for it."""
+    incident, rungs = turn.incident, turn.context.ladder.rungs
+    at = incident.rung
+    return incident.waiting is Waiting.DELIVERY and at < len(rungs) and rungs[at].action is action
 
 
 def grace_over(turn: Turn) -> None:

@@ -57,6 +57,10 @@ class GoneRule:
     settle_s: float = 120.0
     still_looks: int = 2
 
+    def __post_init__(self) -> None:
+        if self.looks < 1:
+            raise ValueError(f"absence needs at least one look to be proven, got {self.looks}")
+
 
 @dataclass(frozen=True, slots=True)
 class JoinRule:

@@ -257,7 +257,7 @@ def _remind(turn: Turn) -> None:
     why = Why(f"仍在等待{whom.zh}。", f"Still waiting for {whom.en}.")
     turn.say("reminded", why)
     turn.alert("reminder", why)
-    turn.timer("remind", turn.context.ladder.remind_s)
+    turn.wait_for(waiting)
 
 
 _WHOM: dict[Waiting, Why] = {

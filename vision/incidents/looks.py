@@ -136,6 +136,10 @@ def _suspected(turn: Turn, finding: Finding) -> None:
     if finding.dwelled:
         confirm(turn, "dwelled", finding.at, finding)
         return
+    if turn.incident.waiting is Waiting.ANSWER and finding.state is not FindingState.UNKNOWN:
+        turn.wait_for(Waiting.NOBODY)
+        turn.timer("unseen", turn.context.ladder.unseen_s)
+        turn.say("view_back", Why("画面恢复,继续观察。", "A camera can see again: watching goes on."))
     if finding.state is FindingState.ABSENT and _presence(turn, finding) is Presence.GONE:
         since, _ = _proof(turn)
         stood = between(turn.incident.began_at, since)
@@ -185,7 +189,7 @@ def _standing(turn: Turn, finding: Finding) -> None:
     if finding.state is not FindingState.PRESENT or presence is not Presence.PRESENT:
         return
     if incident.gone:
-        turn.set(gone=False, ended_at=None)
+        turn.set(gone=False, ended_at=None, last_seen_at=finding.at)
         turn.say("back_while_filing", Why("立案途中又出现。", "It is back while the case is on its way."))
     if incident.waiting is Waiting.ANSWER or incident.checking_since is not None:
         turn.set(checking_since=None)

@@ -6,6 +6,7 @@ from vision.core.findings import Finding, FindingState
 from vision.core.incidents import IncidentStatus
 from vision.incidents.incident import Incident, Waiting, Witness
 from vision.incidents.ladder import Ladder
+from vision.incidents.presence import Presence, judge, note
 
 _CONFIDENCE_STEP = 0.1
 
@@ -33,17 +34,10 @@ def _absence_counts(incident: Incident, witness: Witness, finding: Finding, ladd
     spacing_s = rule.over_s / (2 * rule.looks)
     if incident.gone or len(witness.absences) > 4 * rule.looks:
         spacing_s = ladder.update_s
-    return finding.at - witness.looked_at >= timedelta(seconds=spacing_s) or _completes(witness, finding, ladder)
-
-
-def _completes(witness: Witness, finding: Finding, ladder: Ladder) -> bool:
-    """This very look ends the proof."""
-    rule, first = ladder.gone, witness.absences[0]
-    return (
-        len(witness.absences) + 1 >= rule.looks
-        and (finding.at - first).total_seconds() >= rule.over_s
-        and (witness.absences[-1] - first).total_seconds() < rule.over_s
-    )
+    if finding.at - witness.looked_at >= timedelta(seconds=spacing_s):
+        return True
+    after = incident.with_witness(note(witness, finding, rule))
+    return not incident.gone and judge(after, rule, finding.at) is Presence.GONE
 
 
 def _presence_counts(incident: Incident, witness: Witness, finding: Finding, ladder: Ladder) -> bool:
@@ -51,7 +45,7 @@ def _presence_counts(incident: Incident, witness: Witness, finding: Finding, lad
     if status.final:
         return False
     return (
-        (status is IncidentStatus.SUSPECTED and (finding.dwelled or incident.waiting is Waiting.ANSWER))
+        (status is IncidentStatus.SUSPECTED and finding.dwelled)
         or (status is IncidentStatus.HANDLED and witness.still < ladder.gone.still_looks)
         or incident.checking_since is not None
         or incident.waiting is Waiting.ANSWER

@@ -1,5 +1,6 @@
 """Is it still there? What the looks of all witnesses together say."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -58,6 +59,11 @@ def _with_absence(absences: tuple[datetime, ...], at: datetime, rule: GoneRule) 
     return (kept[0], *kept[1:][-4 * rule.looks :])
 
 
+def enough(looks: Sequence[datetime], rule: GoneRule) -> bool:
+    """Whether these absent looks are as many, and as far apart, as the proof asks for."""
+    return len(looks) >= rule.looks and (looks[-1] - looks[0]).total_seconds() >= rule.over_s
+
+
 def _proof(incident: Incident, rule: GoneRule) -> datetime | None:
     """When the earliest complete proof of absence began: k absent looks of one witness with a usable view over the
     set time, none of them older than the last time that any witness saw it.
@@ -66,7 +72,7 @@ def _proof(incident: Incident, rule: GoneRule) -> datetime | None:
     starts = []
     for witness in incident.witnesses:
         looks = [at for at in witness.absences if at > last_seen]
-        if len(looks) >= rule.looks and (looks[-1] - looks[0]).total_seconds() >= rule.over_s:
+        if enough(looks, rule):
             starts.append(looks[0])
     return min(starts, default=None)
 

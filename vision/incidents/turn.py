@@ -10,6 +10,8 @@ from vision.incidents.context import Context
 from vision.incidents.events import Alert, Deliver, Effect, LogEntry, Recheck
 from vision.incidents.incident import Incident, Waiting
 
+_CITY_PATIENCE = 6  # a city's crew is reminded of this much less often than an operator
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -80,4 +82,5 @@ class Turn:
         if waiting is Waiting.NOBODY:
             self.stop_timer("remind")
         else:
-            self.timer("remind", self.context.ladder.remind_s)
+            patience = _CITY_PATIENCE if waiting is Waiting.PLATFORM else 1
+            self.timer("remind", self.context.ladder.remind_s * patience)
