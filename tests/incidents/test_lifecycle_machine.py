@@ -65,7 +65,7 @@ class LifeCycle(RuleBasedStateMachine):
         self.speakers = tuple(f"horn{n}" for n in range(speakers))
         finding = present(self.now, since=self.now - (200 if dwelled else 0), camera="street")
         self._look("street", "present")
-        step = begin("I", finding, self._context())
+        step = begin("I", FindingSeen(finding), self._context())
         self._took(step)
 
     def _context(self) -> Context:

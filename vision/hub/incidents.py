@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from vision.core.clock import Clock
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.errors import Rejected
-from vision.core.findings import Finding, FindingState
-from vision.core.incidents import DeliveryKind
+from vision.core.findings import Finding, FindingState, Why
+from vision.core.geometry import haversine_m
+from vision.core.incidents import DeliveryKind, IncidentStatus
 from vision.hub import record
 from vision.hub.record import Route
 from vision.hub.sites import Held, Site, Sites
+from vision.hub.suppressions import Suppressions
 from vision.hub.surroundings import Surroundings, site_of
 from vision.incidents.context import Context
 from vision.incidents.events import (
@@ -27,13 +29,18 @@ from vision.incidents.events import (
     DeliveryFailed,
     Event,
     FindingSeen,
+    LogEntry,
     Notified,
     Recheck,
     TimerFired,
+    VerdictGiven,
 )
+from vision.incidents.ground import Spot
 from vision.incidents.incident import Incident
+from vision.incidents.ladder import JoinRule
 from vision.incidents.lifecycle import advance, begin
 from vision.incidents.material import is_material
+from vision.incidents.spots import Part, box_of, divide
 from vision.incidents.turn import Step
 from vision.storage.database import Database
 from vision.storage.tables import IncidentRow
@@ -52,6 +59,7 @@ class _Work:
     rows: dict[str, IncidentRow] = field(default_factory=dict)
     states: dict[str, Incident] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    begun: list[str] = field(default_factory=list)
     at_site: dict[Site, list[str]] = field(default_factory=dict)
     rechecks: list[Recheck] = field(default_factory=list)
 
@@ -63,6 +71,7 @@ class IncidentService:
         route: platforms of a case by type and district; none means that an operator is asked.
         rechecks: told after the commit which views need a fresh look.
         nudge: told after a commit that the outbox has something new.
+        suppressions: leave alone what operators keep rejecting; never, without.
     """
 
     def __init__(
@@ -74,16 +83,18 @@ class IncidentService:
         route: Route = lambda _type, _district: (),
         rechecks: Callable[[Sequence[Recheck]], None] = lambda _rechecks: None,
         nudge: Callable[[], None] = lambda: None,
+        suppressions: Suppressions | None = None,
     ) -> None:
         self._database, self._clock, self._around = database, clock, surroundings
         self._route, self._rechecks, self._nudge = route, rechecks, nudge
+        self._suppressions = suppressions
         self._sites = Sites()
 
     def load(self) -> int:
         """Take up every watched incident from the record; returns how many."""
         with self._database.reading() as session:
             for row in record.watched(session):
-                self._sites.put(_held(row, Incident.from_record(row.state)))
+                self._sites.put(Held(Incident.from_record(row.state), row.version))
         return len(self._sites)
 
     def watched(self) -> int:
@@ -120,6 +131,8 @@ class IncidentService:
         work = self._begin_work(session)
         self._load(work, incident_id)
         step = self._advance(work, incident_id, event)
+        if isinstance(event, VerdictGiven) and step.incident.status is IncidentStatus.REJECTED and step.log:
+            self._rejected(work, step.incident)
         self._write(work)
         orm_event.listen(session, "after_commit", lambda _session: self._remember(work), once=True)
         return step
@@ -163,38 +176,58 @@ class IncidentService:
         """Whether the look changes nothing, as far as memory knows."""
         site = finding.site
         mark = self._mark(site, marks)
-        ids = self._sites.at(site)
-        if ids:
+        if self._sites.at(site):
+            finding = self._counted(finding)
             ladder = self._around.ladder(finding.type, site_of(finding))
-            for incident_id in ids:
-                held = self._sites.get(incident_id)
-                if held is None or is_material(held.incident, finding, ladder):
+            held = {h.incident.id: h.incident for key in self._sites.at(site) if (h := self._sites.get(key))}
+            for part in self._divide(finding, list(held.values())):
+                if part.incident_id is None:
+                    if self._is_news(part.finding, mark):
+                        return False
+                elif is_material(held[part.incident_id], part.finding, ladder):
                     return False
-        elif finding.state is FindingState.PRESENT and (mark is None or finding.at > mark):
+        elif self._is_news(finding, mark):
             return False
         if mark is None or finding.at > mark:
             marks[site] = finding.at
         return True
 
     def _take_one(self, work: _Work, finding: Finding, marks: dict[Site, datetime]) -> bool:
+        """Returns whether it changed anything."""
         site = finding.site
         mark = self._mark(site, marks)
         if mark is None or finding.at > mark:
             marks[site] = finding.at
-        changed = False
+        finding = self._counted(finding)
         ladder = self._around.ladder(finding.type, site_of(finding))
-        here = self._ids_at(work, site)
-        for incident_id in here:
-            incident = self._known(work, incident_id)
-            if incident is not None and is_material(incident, finding, ladder):
-                incident = self._load(work, incident_id)
-                if is_material(incident, finding, ladder):
-                    self._advance(work, incident_id, FindingSeen(finding))
+        changed = False
+        for nth, part in enumerate(self._divide(finding, self._states_at(work, site))):
+            if part.incident_id is None:
+                if self._is_news(part.finding, mark):
+                    self._raise(work, part.finding, nth)
                     changed = True
-        if not here and finding.state is FindingState.PRESENT and (mark is None or finding.at > mark):
-            self._begin(work, finding)
-            changed = True
+            elif is_material(self._load(work, part.incident_id), part.finding, ladder):
+                self._advance(work, part.incident_id, self._seen(part.finding))
+                changed = True
         return changed
+
+    def _counted(self, finding: Finding) -> Finding:
+        """The look with presence counted only from the end of the last permission."""
+        if finding.state is not FindingState.PRESENT:
+            return finding
+        since = self._around.counted_since(finding)
+        return finding if since <= finding.since else replace(finding, since=since)
+
+    def _divide(self, finding: Finding, incidents: Sequence[Incident]) -> list[Part]:
+        return divide(finding, incidents, self._around.yardstick(finding.type, site_of(finding)))
+
+    def _is_news(self, finding: Finding, mark: datetime | None) -> bool:
+        """Something stands where nothing did, later than all that is known of the site, and nothing allows it."""
+        return (
+            finding.state is FindingState.PRESENT
+            and (mark is None or finding.at > mark)
+            and self._around.permit(finding.type, site_of(finding), finding.at, box_of(finding)) is None
+        )
 
     def _mark(self, site: Site, marks: dict[Site, datetime]) -> datetime | None:
         return marks.get(site) or self._sites.marks.get(site)
@@ -203,16 +236,58 @@ class IncidentService:
         for site, at in marks.items():
             self._sites.mark(site, at)
 
-    def _ids_at(self, work: _Work, site: Site) -> list[str]:
+    def _states_at(self, work: _Work, site: Site) -> list[Incident]:
         """Incidents that watch the site, this transaction's own included and its ended ones left out."""
-        ids = [*self._sites.at(site), *work.at_site.get(site, ())]
-        return [key for key in dict.fromkeys(ids) if key not in work.states or work.states[key].watched]
+        found = []
+        for key in dict.fromkeys((*self._sites.at(site), *work.at_site.get(site, ()))):
+            held = self._sites.get(key)
+            incident = work.states.get(key) or (None if held is None else held.incident)
+            if incident is not None and incident.watched:
+                found.append(incident)
+        return found
 
-    def _known(self, work: _Work, incident_id: str) -> Incident | None:
-        if incident_id in work.states:
-            return work.states[incident_id]
-        held = self._sites.get(incident_id)
-        return None if held is None else held.incident
+    def _seen(self, finding: Finding) -> FindingSeen:
+        place = self._around.place(site_of(finding))
+        return FindingSeen(finding, None if place is None else place.spot(box_of(finding)))
+
+    def _raise(self, work: _Work, finding: Finding, nth: int) -> None:
+        """What stands there is another camera's incident, or a new one."""
+        seen = self._seen(finding)
+        twin = self._twin(work, seen)
+        if twin is None:
+            self._begin(work, seen, incident_id_of(finding, nth))
+            return
+        self._load(work, twin)
+        self._advance(work, twin, seen)
+        work.at_site.setdefault(finding.site, []).append(twin)
+
+    def _twin(self, work: _Work, seen: FindingSeen) -> str | None:
+        """The nearest incident that another view has of the same ground."""
+        finding, spot = seen.finding, seen.spot
+        rule = self._around.ladder(finding.type, site_of(finding)).join
+        if spot is None or rule.within_m <= 0:
+            return None
+        held = [held.incident for _metres, held in self._sites.near(finding.type, spot.position, rule.within_m)]
+        own = [work.states[key] for key in work.begun if work.states[key].type is finding.type]
+        for incident in [*(work.states.get(one.id, one) for one in held), *own]:
+            if incident.watched and self._is_same(incident, finding, spot, rule):
+                return incident.id
+        return None
+
+    def _is_same(self, incident: Incident, finding: Finding, spot: Spot, rule: JoinRule) -> bool:
+        witness = next((w for w in incident.witnesses if w.ground is not None), None)
+        if witness is None or witness.ground is None or witness.error_m is None:
+            return False
+        if any((w.camera_id, w.view_id) == (finding.camera_id, finding.view_id) for w in incident.witnesses):
+            return False
+        here, there = self._around.place(site_of(finding)), self._around.place(witness.site)
+        shops = {place.zone.shop_id for place in (here, there) if place is not None and place.zone.shop_id}
+        return (
+            len(shops) < 2
+            and haversine_m(witness.ground, spot.position) <= rule.within_m
+            and witness.error_m + spot.error_m <= rule.within_m
+            and abs((finding.at - incident.last_seen_at).total_seconds()) <= rule.within_s
+        )
 
     # One incident --------------------------------------------------------------------------------------------------
 
@@ -232,12 +307,12 @@ class IncidentService:
         work.rows[incident_id], work.states[incident_id] = row, incident
         return incident
 
-    def _begin(self, work: _Work, finding: Finding) -> None:
-        incident_id = incident_id_of(finding)
-        site = site_of(finding)
-        step = begin(incident_id, finding, self._context(work.now, finding, finding.at))
-        row = record.new_row(step.incident, self._around.place(site), work.now)
+    def _begin(self, work: _Work, seen: FindingSeen, incident_id: str) -> None:
+        finding = seen.finding
+        step = begin(incident_id, seen, self._context(work.now, finding, finding.at))
+        row = record.new_row(step.incident, self._around.place(site_of(finding)), work.now)
         work.rows[incident_id] = row
+        work.begun.append(incident_id)
         work.at_site.setdefault(finding.site, []).append(incident_id)
         record.fill(row, step.incident, work.now)
         work.session.add(row)
@@ -275,12 +350,28 @@ class IncidentService:
         for delivery in homeless:
             self._advance(work, incident_id, DeliveryFailed(delivery.kind, ANY_PLATFORM, _NO_PLATFORM))
 
+    def _rejected(self, work: _Work, incident: Incident) -> None:
+        """A spot that was rejected once too often is left alone for a while, and its log says so."""
+        if self._suppressions is None:
+            return
+        made = self._suppressions.after_reject(work.session, incident, work.now)
+        if made is None:
+            return
+        until = f"{made.ends_at:%Y-%m-%d %H:%M} UTC"
+        zh, _, en = made.reason.partition(" / ")
+        why = Why(f"{zh},此处暂停报警至 {until}。", f"{en.capitalize()}: nothing is raised here until {until}.")
+        status = incident.status.value
+        entry = LogEntry(status, status, "suppressed", incident.verdict_by, work.now, why)
+        record.write_log(work.session, work.rows[incident.id], [entry], work.now)
+        orm_event.listen(work.session, "after_commit", lambda _session: self._around.refresh_suppressions(), once=True)
+
     def _context(self, now: datetime, about: Finding | Incident, at: datetime | None) -> Context:
         site = site_of(about) if isinstance(about, Finding) else about.witnesses[0].site
+        box = box_of(about) if isinstance(about, Finding) else about.witnesses[0].box
         return Context(
             now=now,
             ladder=self._around.ladder(about.type, site),
-            permit=self._around.permit(about.type, site, at or now),
+            permit=self._around.permit(about.type, site, at or now, box),
             speaker_ids=self._around.speakers(site),
             notifiers=self._around.notifiers(),
         )
@@ -297,21 +388,16 @@ class IncidentService:
     def _remember(self, work: _Work) -> None:
         """After the commit: memory follows, and the world is told."""
         for incident_id in work.changed:
-            self._sites.put(_held(work.rows[incident_id], work.states[incident_id]))
+            self._sites.put(Held(work.states[incident_id], work.rows[incident_id].version))
         if work.rechecks:
             self._rechecks(work.rechecks)
         if work.changed:
             self._nudge()
 
 
-def incident_id_of(finding: Finding) -> str:
-    """Deterministic, so that a first look delivered twice around a crash is one incident."""
-    return f"{finding.at:%Y%m%d}-{hashlib.sha256(finding.id.encode()).hexdigest()[:12]}"
-
-
-def _held(row: IncidentRow, incident: Incident) -> Held:
-    position = None if row.longitude is None or row.latitude is None else (row.longitude, row.latitude)
-    return Held(incident, row.version, position)
+def incident_id_of(finding: Finding, nth: int = 0) -> str:
+    """Deterministic, so that a first look delivered twice around a crash is one incident; `nth` counts its spots."""
+    return f"{finding.at:%Y%m%d}-{hashlib.sha256(f'{finding.id}|{nth}'.encode()).hexdigest()[:12]}"
 
 
 def _events_of(delivery: Delivery, outcome: Receipt | Rejected) -> Iterable[Event]:

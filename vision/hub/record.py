@@ -49,11 +49,12 @@ def new_row(incident: Incident, place: Place | None, now: datetime) -> IncidentR
     )
     if place is not None:
         row.place = place.words[:200]
-        row.district = place.camera.district
-        row.grid_id = place.zone.grid_id
+        row.district = place.district
+        row.grid_id = place.grid_id
         row.shop_id = place.zone.shop_id
-        if place.position is not None:
-            row.longitude, row.latitude = place.position
+        position = witness.ground or place.position
+        if position is not None:
+            row.longitude, row.latitude = position
     return row
 
 

@@ -18,7 +18,11 @@ class Held:
 
     incident: Incident
     version: int
-    position: Point | None
+
+    @property
+    def position(self) -> Point | None:
+        """Where its first witness to know saw it; later ones do not move it, so that joins never drift."""
+        return next((w.ground for w in self.incident.witnesses if w.ground is not None), None)
 
 
 class Sites:
@@ -67,8 +71,9 @@ class Sites:
         ids = {key for dx in (-1, 0, 1) for dy in (-1, 0, 1) for key in self._by_cell.get((type_, x + dx, y + dy), ())}
         found = []
         for held in (self._held[key] for key in ids):
-            assert held.position is not None
-            distance = haversine_m(held.position, position)
+            at = held.position
+            assert at is not None
+            distance = haversine_m(at, position)
             if distance <= within_m:
                 found.append((distance, held.incident.id, held))
         for distance, _id, held in sorted(found, key=lambda item: item[:2]):
@@ -84,8 +89,9 @@ class Sites:
             ids = self._by_site.get(site, ())
             if incident.id not in ids:
                 self._by_site[site] = (*ids, incident.id)
-        if held.position is not None:
-            self._by_cell.setdefault((incident.type, *_cell(held.position)), set()).add(incident.id)
+        at = held.position
+        if at is not None:
+            self._by_cell.setdefault((incident.type, *_cell(at)), set()).add(incident.id)
 
     def _unlink(self, held: Held) -> None:
         incident = held.incident
@@ -96,8 +102,9 @@ class Sites:
                 self._by_site[site] = left
             else:
                 self._by_site.pop(site, None)
-        if held.position is not None:
-            cell = (incident.type, *_cell(held.position))
+        at = held.position
+        if at is not None:
+            cell = (incident.type, *_cell(at))
             self._by_cell[cell].discard(incident.id)
             if not self._by_cell[cell]:
                 del self._by_cell[cell]

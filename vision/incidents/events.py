@@ -6,6 +6,7 @@ from typing import Any
 
 from vision.core.findings import Finding, Why
 from vision.core.incidents import CaseStatus, DeliveryKind, Verdict
+from vision.incidents.ground import Spot
 
 ANY_PLATFORM = "*"
 """Target of a FILE delivery: the hub asks the routing which platforms that means."""
@@ -13,9 +14,10 @@ ANY_PLATFORM = "*"
 
 @dataclass(frozen=True, slots=True)
 class FindingSeen:
-    """A camera looked. `finding` holds only the objects near this incident's spot."""
+    """A camera looked. `finding` holds only the objects near this incident's spot; `spot` is where that is."""
 
     finding: Finding
+    spot: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,13 @@ from vision.incidents.turn import Step, Turn
 from vision.incidents.words import SUBTYPE_NAMES, quoted
 
 
-def begin(incident_id: str, finding: Finding, context: Context) -> Step:
+def begin(incident_id: str, seen: FindingSeen, context: Context) -> Step:
     """A first look that said present: a suspicion, or at once a violation when its dwell is already over.
 
     Raises:
         ValueError: the look did not say present.
     """
+    finding = seen.finding
     if finding.state is not FindingState.PRESENT:
         raise ValueError(f"only a present finding begins an incident, this one is {finding.state}")
     incident = Incident(
@@ -54,7 +55,7 @@ def begin(incident_id: str, finding: Finding, context: Context) -> Step:
         type=finding.type,
         subtype=finding.subtype,
         status=IncidentStatus.SUSPECTED,
-        witnesses=(witness_of(finding),),
+        witnesses=(witness_of(seen),),
         began_at=finding.since,
         last_seen_at=finding.at,
         why=finding.why,
@@ -111,7 +112,7 @@ def _camera(finding: Finding) -> str:
 
 
 def _finding(turn: Turn, event: FindingSeen) -> None:
-    looked(turn, event.finding)
+    looked(turn, event)
 
 
 def _verdict(turn: Turn, event: VerdictGiven) -> None:

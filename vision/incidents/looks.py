@@ -5,20 +5,33 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from vision.core.findings import Finding, FindingState, Why
+from vision.core.geometry import haversine_m
 from vision.core.incidents import DeliveryKind, IncidentStatus
 from vision.incidents.climbing import climb
+from vision.incidents.events import FindingSeen
 from vision.incidents.incident import Incident, Waiting, Witness
 from vision.incidents.presence import Presence, gone_since, judge, note
+from vision.incidents.spots import box_of, union
 from vision.incidents.turn import Turn
 from vision.incidents.words import SUBTYPE_NAMES, between
 
 _FOR_NOTHING = timedelta(seconds=600)  # flapping is told at most this often
 
 
-def witness_of(finding: Finding) -> Witness:
+def witness_of(seen: FindingSeen) -> Witness:
     """A first look that said present, as a witness."""
-    seen = finding.at if finding.state is FindingState.PRESENT else finding.since
-    return Witness(finding.camera_id, finding.view_id, finding.zone_id, finding.state, finding.at, seen)
+    finding, spot = seen.finding, seen.spot
+    return Witness(
+        finding.camera_id,
+        finding.view_id,
+        finding.zone_id,
+        finding.state,
+        looked_at=finding.at,
+        seen_at=finding.at,
+        box=box_of(finding),
+        ground=None if spot is None else spot.position,
+        error_m=None if spot is None else spot.error_m,
+    )
 
 
 def is_duplicate(incident: Incident, finding: Finding) -> bool:
@@ -29,12 +42,14 @@ def is_duplicate(incident: Incident, finding: Finding) -> bool:
     return finding.at == witness.looked_at or finding.at in witness.absences
 
 
-def looked(turn: Turn, finding: Finding) -> None:
+def looked(turn: Turn, seen: FindingSeen) -> None:
     """Take a look in: presence first, then what follows from it in the present status."""
-    before = turn.incident
+    before, finding = turn.incident, seen.finding
     witness = before.witness((finding.camera_id, finding.view_id, finding.zone_id))
     if witness is None:
-        _joined(turn, finding)
+        if finding.state is not FindingState.PRESENT:
+            return
+        _joined(turn, seen)
         witness = turn.incident.witness((finding.camera_id, finding.view_id, finding.zone_id))
         assert witness is not None
     elif not is_duplicate(before, finding):
@@ -51,15 +66,27 @@ def looked(turn: Turn, finding: Finding) -> None:
         _AFTER_LOOK[turn.incident.status](turn, finding)
 
 
-def _joined(turn: Turn, finding: Finding) -> None:
-    turn.incident = turn.incident.with_witness(witness_of(finding))
-    why = Why(f"摄像机 {finding.camera_id} 也看到了同一处。", f"Camera {finding.camera_id} sees the same spot too.")
+def _joined(turn: Turn, seen: FindingSeen) -> None:
+    finding, incident = seen.finding, turn.incident
+    turn.incident = incident.with_witness(witness_of(seen))
+    distance = min(
+        (haversine_m(w.ground, seen.spot.position) for w in incident.witnesses if w.ground and seen.spot), default=None
+    )
+    apart = Why("", "") if distance is None else Why(f"(相距 {distance:.0f} 米)", f" ({distance:.0f} m apart)")
+    why = Why(
+        f"摄像机 {finding.camera_id} 也看到了同一处{apart.zh},并入本事件。",
+        f"Camera {finding.camera_id} sees the same spot too{apart.en}: one incident, one more witness.",
+    )
     turn.say("witnessed", why, camera_id=finding.camera_id, zone_id=finding.zone_id)
     turn.alert("witnessed", why)
 
 
 def _keep_best(turn: Turn, finding: Finding) -> None:
     incident = turn.incident
+    witness, box = incident.witness((finding.camera_id, finding.view_id, finding.zone_id)), box_of(finding)
+    if witness is not None and box is not None:
+        around = box if witness.box is None else union((witness.box, box))
+        incident = incident.with_witness(replace(witness, box=around))
     changes: dict[str, object] = {
         "began_at": min(incident.began_at, finding.since),
         "last_seen_at": max(incident.last_seen_at, finding.at),
