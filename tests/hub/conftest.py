@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.core.registry import Camera, Speaker, View, Zone, ZoneKind
 from vision.hub.incidents import IncidentService
 from vision.hub.surroundings import CitySurroundings
 from vision.storage.database import Database
@@ -28,7 +28,11 @@ def cameras() -> list[Camera]:
 
 @pytest.fixture
 def surroundings(cameras: list[Camera]) -> CitySurroundings:
-    city = CitySurroundings(lambda: cameras, notifier_ids=frozenset({"bike_operator"}))
+    city = CitySurroundings(
+        lambda: cameras,
+        notifier_ids=frozenset({"bike_operator"}),
+        loudspeakers=lambda: {"horn": Speaker("horn", "virtual")},
+    )
     city.refresh()
     return city
 

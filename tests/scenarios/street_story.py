@@ -20,7 +20,7 @@ from vision.core.errors import IllegalTransitionError, Rejected
 from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
 from vision.core.geometry import Box, Point, Polygon
 from vision.core.incidents import CaseStatus, DeliveryKind, DeliveryStatus, Verdict
-from vision.core.registry import Camera, Hours, View, Zone, ZoneKind
+from vision.core.registry import Camera, Hours, Speaker, View, Zone, ZoneKind
 from vision.hub.incidents import IncidentService
 from vision.hub.suppressions import RejectRule, Suppressions
 from vision.hub.surroundings import CitySurroundings
@@ -120,6 +120,7 @@ class Story:
             notifier_ids=frozenset(self.words.get("notifiers", ["bike_operator", "shop"])),
             calendar=Calendar(SHANGHAI, frozenset(days.get("holidays", ())), frozenset(days.get("workdays", ()))),
             suppression_list=self.suppressions.relevant,
+            loudspeakers=lambda: {name: Speaker(name, "virtual") for name in ("horn", "horn2")},
         )
         for entry in self.words.get("suppressions", []):
             self._suppress(entry)
