@@ -1,11 +1,14 @@
 """Small pictures, cameras and findings that the pipeline's tests share."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from vision.core.detections import Detections
+from vision.core.errors import StorageError
 from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
 from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera, View, Zone, ZoneKind
@@ -15,6 +18,10 @@ WALK = Zone("walk", ZoneKind.BIKE_NO_PARKING, ((0.0, 0.2), (1.0, 0.2), (1.0, 1.0
 VIEW = View("main", zones=(WALK,))
 GATE = Camera("gate", "rtsp://admin:hunter2@10.0.0.5/101", sample_s=10, views=(VIEW,))
 NAMES = ("person", "bicycle")
+
+
+ZONE_DOCUMENT = {"kind": "bike_no_parking", "dwell_s": 30, "polygon": [[0, 0.2], [1, 0.2], [1, 1], [0, 1]]}
+GATE_DOCUMENT = {"url": "rtsp://u:hunter2@h/1", "zones": {"walk": ZONE_DOCUMENT}}
 
 
 def frame(at_s: float = 0, camera_id: str = "gate", seq: int = 0) -> Frame:
@@ -41,3 +48,42 @@ def finding(state: FindingState, at_s: float, *, count: int = 1, dwell_s: float 
 
 def at(seconds: float) -> datetime:
     return EPOCH + timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeBoard:
+    version: int = 1
+    cameras: dict[str, Any] = field(default_factory=lambda: {"gate": GATE_DOCUMENT})
+    away: bool = False
+    health: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
+    looks: dict[str, bytes] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
+
+    def registry_version(self) -> int | None:
+        if self.away:
+            raise StorageError("Redis is away")
+        return self.version
+
+    def registry(self) -> dict[str, Any] | None:
+        return {"cameras": self.cameras}
+
+    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
+        self.health.update(cameras)
+
+    def forget_health(self, camera_ids: list[str]) -> None:
+        for key in camera_ids:
+            self.health.pop(key, None)
+
+    def watched(self, *, now_s: float) -> set[str]:
+        return self.wanted
+
+    def post_look(self, camera_id: str, jpeg: bytes) -> None:
+        self.looks[camera_id] = jpeg
+
+    def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None:
+        self.kept.update(records)
+
+    def memory(self, key: str) -> dict[str, Any] | None:
+        record: dict[str, Any] | None = self.kept.get(key)
+        return record

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.streets import NAMES, bicycle, frame
+from tests.pipeline.streets import GATE_DOCUMENT as GATE
+from tests.pipeline.streets import NAMES, FakeBoard, bicycle, frame
 from vision.core.detections import Detections
-from vision.core.errors import DetectorError, StorageError
+from vision.core.errors import DetectorError
 from vision.core.findings import Finding, FindingState
 from vision.core.frames import Image
 from vision.core.registry import Camera, View
@@ -20,9 +21,6 @@ from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus
 from vision.streams.mailbox import Mailbox
 from vision.testing import ManualClock, MemoryBlobs
-
-ZONE = {"kind": "bike_no_parking", "dwell_s": 30, "polygon": [[0, 0.2], [1, 0.2], [1, 1], [0, 1]]}
-GATE = {"url": "rtsp://u:hunter2@h/1", "zones": {"walk": ZONE}}
 
 
 class State(StrEnum):
@@ -49,45 +47,6 @@ class FakeSupervisor:
 
     def stop(self) -> None:
         self.states = {}
-
-
-@dataclass
-class FakeBoard:
-    version: int = 1
-    cameras: dict[str, Any] = field(default_factory=lambda: {"gate": GATE})
-    away: bool = False
-    health: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
-    looks: dict[str, bytes] = field(default_factory=dict)
-    wanted: set[str] = field(default_factory=set)
-
-    def registry_version(self) -> int | None:
-        if self.away:
-            raise StorageError("Redis is away")
-        return self.version
-
-    def registry(self) -> dict[str, Any] | None:
-        return {"cameras": self.cameras}
-
-    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
-        self.health.update(cameras)
-
-    def forget_health(self, camera_ids: list[str]) -> None:
-        for key in camera_ids:
-            self.health.pop(key, None)
-
-    def watched(self, *, now_s: float) -> set[str]:
-        return self.wanted
-
-    def post_look(self, camera_id: str, jpeg: bytes) -> None:
-        self.looks[camera_id] = jpeg
-
-    def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None:
-        self.kept.update(records)
-
-    def memory(self, key: str) -> dict[str, Any] | None:
-        record: dict[str, Any] | None = self.kept.get(key)
-        return record
 
 
 class Instant:
