@@ -8,8 +8,8 @@ from vision.config.schema import CityConfig
 _HEAD = """# Configuration
 
 Every setting of the city's YAML file, made from the schema by `make docs`. `vision check --config city.yaml` reports
-every mistake at once with file and line. `${NAME}` inside a value takes the environment variable NAME: keep passwords
-there. Relative folders are meant from where the file lies.
+every mistake at once with file and line. `${NAME}` (or `${NAME:-default}`) inside a value takes the environment
+variable NAME: keep passwords there. Relative folders are meant from where the file lies.
 """
 
 
@@ -25,7 +25,7 @@ def markdown() -> str:
     waiting: list[tuple[str, dict[str, Any]]] = [("The file", schema)]
     while waiting:
         title, section = waiting.pop(0)
-        parts.append(_table(title, section))
+        parts.append(_table(title, section, schema["$defs"]))
         for value in section.get("properties", {}).values():
             for name in _sections(value):
                 if name not in done:
@@ -36,7 +36,7 @@ def markdown() -> str:
     return "\n".join(parts)
 
 
-def _table(title: str, section: dict[str, Any]) -> str:
+def _table(title: str, section: dict[str, Any], definitions: dict[str, Any]) -> str:
     required = section.get("required", [])
     lines = [f"## {title}", ""]
     if title != "The file" and section.get("description"):
@@ -44,7 +44,8 @@ def _table(title: str, section: dict[str, Any]) -> str:
     lines += ["| setting | values | default | what it does |", "|---|---|---|---|"]
     for name, value in section.get("properties", {}).items():
         default = "**needed**" if name in required else _default(value)
-        lines.append(f"| `{name}` | {_kind(value)} | {default} | {_escape(value.get('description', ''))} |")
+        told = value.get("description") or definitions.get(_name(value.get("$ref", "")), {}).get("description", "")
+        lines.append(f"| `{name}` | {_kind(value)} | {default} | {_escape(told)} |")
     return "\n".join([*lines, ""])
 
 

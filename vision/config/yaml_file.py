@@ -12,7 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from vision.core.errors import ConfigError, NotThereError
 
 Path_ = tuple[str | int, ...]
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 @dataclass(slots=True)
@@ -32,7 +32,8 @@ class YamlFile:
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Read the file; `${NAME}` inside a value takes the environment variable, so that passwords stay out of files.
+    """Read the file; `${NAME}` or `${NAME:-default}` inside a value takes the environment variable, so that passwords
+    stay out of files.
 
     Raises:
         NotThereError: no such file, or it cannot be read.
@@ -81,7 +82,7 @@ def _mapping(node: MappingNode, path: Path_, file: YamlFile, problems: list[str]
 
 def _scalar(node: ScalarNode, path: Path_, file: YamlFile, problems: list[str]) -> Any:
     def fill(match: re.Match[str]) -> str:
-        value = os.environ.get(match[1])  # noqa: TID251 - the one place where a file's ${NAME} is filled in
+        value = os.environ.get(match[1], match[2])  # noqa: TID251 - the one place where ${NAME} is filled in
         if value is None:
             problems.append(f"{file.where(path)}: {_dotted(path)}: environment variable {match[1]} is not set")
         return value or ""
