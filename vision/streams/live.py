@@ -94,8 +94,10 @@ class LiveSource:
         try:
             for picture in self._pictures(reader, sock):
                 frame = self._look(reader, picture)
+                del picture  # a look is 0.7 MB and a keyframe 0.2: neither is held while waiting for the next
                 if frame is not None:
                     yield frame
+                del frame
         except SourceError as error:
             raise type(error)(f"lost {self.camera.safe_url}: {error}") from None
         except OSError as error:

@@ -9,8 +9,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-SEGMENT_BYTES: Final = 128 * 1024
-"""More than the largest interleaved packet (65,539 bytes) by enough to make each read worth its system call."""
+SEGMENT_BYTES: Final = 128 * 1024 - 64
+"""More than the largest interleaved packet (65,539 bytes) by enough to make each read worth its system call;
+a little under a power of two, so that the allocator's own bytes do not cost a page."""
 
 
 @dataclass(slots=True)
