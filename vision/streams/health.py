@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from vision.core.clock import Clock
 from vision.core.frames import Frame, TimeSource
@@ -21,6 +22,31 @@ class CameraState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What a source knows of its stream.
+
+    Attributes:
+        corrupt: pictures dropped because not all of them came or decoded.
+        received_bytes: of the session so far.
+        key_interval_s: between the last two keyframes.
+        clock_offset_s: the camera's clock minus ours; None when it does not tell.
+    """
+
+    codec: str = ""
+    corrupt: int = 0
+    received_bytes: int = 0
+    key_interval_s: float | None = None
+    clock_offset_s: float | None = None
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A source that tells its figures."""
+
+    def figures(self) -> SourceFigures: ...
+
+
+@dataclass(frozen=True, slots=True)
 class CameraHealth:
     """One camera's stream as of a moment.
 
@@ -32,7 +58,8 @@ class CameraHealth:
         last_look_age_s: seconds since it arrived here; None before the first.
         reconnects: sessions opened after the first.
         failures: failed attempts in a row.
-        corrupt: pictures dropped because they could not be decoded whole.
+        drops: looks overwritten in the mailbox before inference took them.
+        corrupt: pictures of the session dropped because they could not be decoded whole.
         next_try_s: seconds until the next attempt; None when none is waiting.
     """
 
@@ -50,6 +77,10 @@ class CameraHealth:
     reconnects: int = 0
     failures: int = 0
     next_try_s: float | None = None
+    codec: str = ""
+    bitrate_kbit_s: float = 0.0
+    key_interval_s: float | None = None
+    clock_offset_s: float | None = None
 
 
 _WINDOW_S = 60.0
@@ -67,7 +98,9 @@ class HealthRecord:
     sessions: int = 0
     failures: int = 0
     looks: int = 0
-    corrupt: int = 0
+    figures: SourceFigures = field(default_factory=SourceFigures)
+    bitrate_kbit_s: float = 0.0
+    _bytes_at: tuple[float, int] = (0.0, 0)
     _last: tuple[datetime, TimeSource, float] | None = None
     _next_try_at_s: float | None = None
     _recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=600))
@@ -96,12 +129,16 @@ class HealthRecord:
         with self._lock:
             self.sessions += 1
 
-    def looked(self, frame: Frame, *, corrupt: int) -> None:
+    def looked(self, frame: Frame, figures: SourceFigures) -> None:
         with self._lock:
             now_s = self.clock.monotonic_s()
+            since_s, before = self._bytes_at
+            if frame.seq and now_s > since_s and figures.received_bytes > before:
+                self.bitrate_kbit_s = (figures.received_bytes - before) * 8e-3 / (now_s - since_s)
+            self._bytes_at = (now_s, figures.received_bytes)
+            self.figures = figures
             self.looks += 1
             self.failures = 0
-            self.corrupt = corrupt
             self._last = (frame.captured_at, frame.time_source, now_s)
             self._recent_s.append(now_s)
 
@@ -122,8 +159,12 @@ class HealthRecord:
                 time_source=time_source,
                 looks=self.looks,
                 drops=drops,
-                corrupt=self.corrupt,
+                corrupt=self.figures.corrupt,
                 reconnects=max(0, self.sessions - 1),
                 failures=self.failures,
+                codec=self.figures.codec,
+                bitrate_kbit_s=self.bitrate_kbit_s,
+                key_interval_s=self.figures.key_interval_s,
+                clock_offset_s=self.figures.clock_offset_s,
                 next_try_s=None if self._next_try_at_s is None else max(0.0, self._next_try_at_s - now_s),
             )

@@ -11,9 +11,11 @@ from vision.core.errors import NotThereError, SourceError, SourceRefusedError, S
 from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera
 from vision.streams.decoding import Decode, DecodePool, shared_pool
+from vision.streams.health import SourceFigures
 from vision.streams.nal import CODECS
 from vision.streams.options import source_options
-from vision.streams.packet_reader import KeyPicture, PacketReader
+from vision.streams.packet_reader import KeyPicture, PacketReader, StreamFigures
+from vision.streams.packets import coded_pictures, cut, remux
 from vision.streams.ring import PacketRing
 from vision.streams.rtcp import receiver_report, ticks_between
 from vision.streams.rtsp_client import RtspClient
@@ -65,6 +67,8 @@ class LiveSource:
         self._stopping = False
         self._how: Decode | None = None
         self._seq = 0
+        self._early = b""
+        self._anchor: tuple[datetime, int] | None = None
 
     @property
     def codec(self) -> str:
@@ -113,6 +117,26 @@ class LiveSource:
         sock = self._sock
         if sock is not None:
             self._client.close()
+
+    def figures(self) -> SourceFigures:
+        stream = self.reader.figures if self.reader else StreamFigures()
+        return SourceFigures(
+            self.codec, self.corrupt, stream.received_bytes, stream.key_interval_s, self.clock_offset_s
+        )
+
+    def clip(self, begin: datetime, end: datetime) -> bytes:
+        """An MP4 of what the ring holds between two scene times, from the keyframe before `begin`; from any thread.
+
+        Raises:
+            SourceError: nothing of it is held.
+        """
+        reader, anchor = self.reader, self._anchor
+        if reader is None or anchor is None:
+            raise SourceError(f"nothing seen of {self.camera.safe_url} yet")
+        at, ticks = anchor
+        span = [(ticks + round((t - at).total_seconds() * reader.clock_hz)) % 2**32 for t in (begin, end)]
+        held = coded_pictures(self.ring.segments(), reader.codec, reader.channel, dict(reader.parameter_sets))
+        return remux(reader.codec.name, cut(held, *span), reader.clock_hz)
 
     def _pictures(self, reader: PacketReader, sock: socket.socket) -> Iterator[KeyPicture]:
         """Wanted keyframes as they complete. Raises OSError, SourceError."""
@@ -185,6 +209,7 @@ class LiveSource:
             *decoded,
         )
         self._seq += 1
+        self._anchor = (captured_at, picture.ticks)
         return frame
 
     def _captured_at(self, reader: PacketReader, picture: KeyPicture, arrived: datetime) -> tuple[datetime, TimeSource]:

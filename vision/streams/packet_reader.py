@@ -112,7 +112,7 @@ class PacketReader:
         packets = pictures = 0
         while end - at >= 4:
             if b[at] != _MAGIC:
-                after = self._message(b, at, end)
+                after = message_end(b, at, end)
                 if after == at:
                     break
                 at = after
@@ -125,7 +125,7 @@ class PacketReader:
                 pictures += b[at + 5] >> 7
                 begin = at + 16
                 if b[at + 4] != _PLAIN_RTP or after - begin <= head + 1:
-                    begin, stop = _payload(b, at + 4, after)
+                    begin, stop = rtp_payload(b, at + 4, after)
                     if stop - begin > head + 1:
                         self._packet(b, at, begin, stop)
                 elif self._unit is not None:
@@ -209,27 +209,32 @@ class PacketReader:
         if goodbye:
             raise SourceError("the camera ended the stream")
 
-    def _message(self, b: bytearray, at: int, end: int) -> int:
-        """Step over an RTSP message (an answer to the keep-alive); `at` when it is not whole yet."""
-        if not 0x41 <= b[at] <= 0x5A:
+
+def message_end(b: bytearray, at: int, end: int) -> int:
+    """Where the RTSP message at `at` (an answer to the keep-alive) ends; `at` when it is not whole yet.
+
+    Raises:
+        SourceError: it is not one.
+    """
+    if not 0x41 <= b[at] <= 0x5A:
+        raise SourceError("the stream lost its framing")
+    close = b.find(b"\r\n\r\n", at, end)
+    if close < 0:
+        if end - at > _MOST_MESSAGE_BYTES:
             raise SourceError("the stream lost its framing")
-        close = b.find(b"\r\n\r\n", at, end)
-        if close < 0:
-            if end - at > _MOST_MESSAGE_BYTES:
-                raise SourceError("the stream lost its framing")
-            return at
-        size = 0
-        for line in bytes(b[at:close]).split(b"\r\n"):
-            key, _, value = line.partition(b":")
-            if key.strip().lower() == b"content-length" and value.strip().isdigit():
-                size = int(value)
-        if size > _MOST_MESSAGE_BYTES:
-            raise SourceError("the stream lost its framing")
-        after = close + 4 + size
-        return after if after <= end else at
+        return at
+    size = 0
+    for line in bytes(b[at:close]).split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == b"content-length" and value.strip().isdigit():
+            size = int(value)
+    if size > _MOST_MESSAGE_BYTES:
+        raise SourceError("the stream lost its framing")
+    after = close + 4 + size
+    return after if after <= end else at
 
 
-def _payload(b: bytearray, begin: int, end: int) -> tuple[int, int]:
+def rtp_payload(b: bytearray, begin: int, end: int) -> tuple[int, int]:
     """Where an RTP packet's payload lies when its header is not the plain one (RFC 3550 section 5.1)."""
     if end - begin < 12 or b[begin] >> 6 != 2:
         return end, end

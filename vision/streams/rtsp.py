@@ -14,6 +14,7 @@ from vision.core.errors import SourceError, SourceRefusedError
 from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera
 from vision.streams.ffmpeg_errors import source_error
+from vision.streams.health import SourceFigures
 from vision.streams.options import source_options
 from vision.streams.picture import Scaler
 from vision.streams.sampling import Sampler
@@ -87,6 +88,9 @@ class RtspSource:
     def close(self) -> None:
         """FFmpeg must not be closed under a reading thread: the next packet, or its time-out, ends it."""
         self._stopping = True
+
+    def figures(self) -> SourceFigures:
+        return SourceFigures(corrupt=self.corrupt)
 
     def _look(self, stream: VideoStream, packet: "Packet[VideoStream]", seq: int) -> Iterator[Frame]:
         if not packet.is_keyframe or packet.time_base is None:

@@ -4,6 +4,8 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -12,7 +14,7 @@ from vision.core.errors import SourceError, SourceRefusedError
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera
 from vision.streams.backoff import Backoff
-from vision.streams.health import CameraHealth, CameraState, HealthRecord
+from vision.streams.health import CameraHealth, CameraState, HealthRecord, Measured, SourceFigures
 from vision.streams.mailbox import Mailbox
 
 _log = structlog.get_logger(__name__)
@@ -21,6 +23,13 @@ OpenSource = Callable[[Camera, int], FrameSource]
 """Makes a source for a camera and a session number; opening it is the supervisor's part."""
 
 _GRACE_S = 3.0
+
+
+@runtime_checkable
+class KeepsClips(Protocol):
+    """A source with an evidence ring."""
+
+    def clip(self, begin: datetime, end: datetime) -> bytes: ...
 
 
 class _Runner:
@@ -32,14 +41,14 @@ class _Runner:
         self.session = first_session
         self._supervisor = supervisor
         self._stopping = threading.Event()
-        self._source: FrameSource | None = None
+        self.source: FrameSource | None = None
         self._rng = random.Random(camera.id)
         self.thread = threading.Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
 
     def stop(self) -> None:
         """Ask it to end; `thread` says when it has."""
         self._stopping.set()
-        source = self._source
+        source = self.source
         if source is not None:
             source.close()
 
@@ -75,7 +84,7 @@ class _Runner:
 
     def _session(self, log: structlog.typing.FilteringBoundLogger) -> None:
         source = self._supervisor.open_source(self.camera, self.session)
-        self._source = source
+        self.source = source
         try:
             if self._stopping.is_set():
                 return
@@ -85,13 +94,13 @@ class _Runner:
             for frame in source.frames():
                 if self._stopping.is_set():
                     return
-                self.record.looked(frame, corrupt=getattr(source, "corrupt", 0))
+                self.record.looked(frame, source.figures() if isinstance(source, Measured) else SourceFigures())
                 if self.record.turn(CameraState.LIVE):
                     log.info("source_connected", session=frame.session, time_source=frame.time_source)
                 self._supervisor.mailbox.put(frame)
                 del frame  # or this thread would hold 0.7 MB until the next look
         finally:
-            self._source = None
+            self.source = None
             source.close()
 
 
@@ -131,6 +140,21 @@ class Supervisor:
         with self._lock:
             runners = list(self._runners.values())
         return {r.camera.id: r.record.snapshot(drops=drops.get(r.camera.id, 0)) for r in runners}
+
+    def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes:
+        """An MP4 of what a live camera sent between two scene times; from any thread.
+
+        For a post-roll, call when `end` has passed. The MP4 begins at the keyframe before `begin`.
+
+        Raises:
+            SourceError: the camera is not live, keeps no ring, or holds nothing of that time.
+        """
+        with self._lock:
+            runner = self._runners.get(camera_id)
+        source = runner.source if runner else None
+        if not isinstance(source, KeepsClips):
+            raise SourceError(f"{camera_id} holds no evidence ring now")
+        return source.clip(begin, end)
 
     def stop(self, wait_s: float = _GRACE_S) -> None:
         """End every thread; those still in a read after `wait_s` end by themselves when it times out."""
