@@ -1,6 +1,11 @@
 """Fixtures every test may use."""
 
 import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,3 +34,26 @@ def shared() -> Path:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real redis-server from Debian, for this session alone, on a Unix socket."""
+    server = shutil.which("redis-server")
+    if server is None:
+        absent("needs Debian's redis-server: apt-get install redis-server")
+    assert server is not None
+    folder = tmp_path_factory.mktemp("redis")
+    path = Path(tempfile.mkdtemp(prefix="sw-")) / "redis.sock"
+    process = subprocess.Popen(
+        [server, "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--appendonly", "yes", "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    for _ in range(200):
+        if path.exists():
+            break
+        time.sleep(0.05)
+    yield f"unix://{path}"
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(path.parent)

@@ -18,9 +18,16 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.stop()
 
 
-@pytest.fixture(params=["memory", "valkey"])
-def bus(request: pytest.FixtureRequest, valkey: EmbeddedValkey) -> MemoryBus | RedisBus:
-    return MemoryBus() if request.param == "memory" else RedisBus(valkey.url, stream=f"s-{request.node.name}")
+@pytest.fixture(params=["memory", "valkey", pytest.param("redis", marks=pytest.mark.server)])
+def bus(request: pytest.FixtureRequest) -> MemoryBus | RedisBus:
+    """The same contract on every back end: in memory, the embedded Valkey, and Debian's Redis."""
+    match request.param:
+        case "memory":
+            return MemoryBus()
+        case "valkey":
+            return RedisBus(request.getfixturevalue("valkey").url, stream=f"s-{request.node.name}")
+        case _:
+            return RedisBus(request.getfixturevalue("redis_url"), stream=f"s-{request.node.name}")
 
 
 def test_findings_arrive_in_order_until_acknowledged(bus: MemoryBus | RedisBus) -> None:

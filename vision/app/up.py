@@ -10,10 +10,12 @@ from pathlib import Path
 import structlog
 
 from vision.app.hub import RunningHub, hub
+from vision.app.worker import require_model
 from vision.config.schema import CityConfig, load
 from vision.core.clock import SystemClock
-from vision.core.errors import ConfigError
-from vision.processes import Child, DataLock
+from vision.core.errors import ConfigError, NotThereError, StorageError
+from vision.processes import Child, DataLock, require_port
+from vision.storage.board import Board
 from vision.storage.valkey import EmbeddedValkey
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ def run_hub(config_path: Path) -> None:
     city = load(config_path)
     if city.redis is None:
         raise ConfigError("a hub of its own needs `redis:` in the configuration (vision up brings its own)")
+    require_redis(city.redis)
     with locked(city), hub(city, city.redis):
         stop.wait()
 
@@ -45,10 +48,15 @@ def everything(city: CityConfig, config_path: Path, *, log_level: str = "info") 
         NotThereError: the port is taken, the data folder is in use, a model or server is not there.
         StorageError: the database, the evidence folder or Valkey does not start.
     """
+    # A worker that cannot start would be restarted for ever: what it needs is checked before anything runs.
+    require_port(city.server.host, city.server.port)
     with ExitStack() as stack:
         stack.enter_context(locked(city))
+        require_model(city)
         redis_url = city.redis
-        if redis_url is None:
+        if redis_url is not None:
+            require_redis(redis_url)
+        else:
             valkey = EmbeddedValkey(city.data / "valkey")
             valkey.start()
             stack.callback(valkey.stop)
@@ -60,6 +68,17 @@ def everything(city: CityConfig, config_path: Path, *, log_level: str = "info") 
         worker.start()
         stack.callback(worker.stop)
         yield running
+
+
+def require_redis(url: str) -> None:
+    """Raises NotThereError when no Redis answers there."""
+    board = Board(url)
+    try:
+        board.registry_version()
+    except StorageError as error:
+        raise NotThereError(str(error)) from error
+    finally:
+        board.close()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import structlog
 
 from vision.config.schema import CityConfig, load
 from vision.core.clock import SystemClock
-from vision.core.errors import ConfigError
+from vision.core.errors import ConfigError, ModelFileError
 from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
 from vision.pipeline.scene import SceneAnalyser
@@ -83,6 +83,15 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 make_analyser=analyser,
             ),
         )
+
+
+def require_model(city: CityConfig) -> None:
+    """Raises ModelFileError, NotThereError or ConfigError when the configured model could not be loaded."""
+    from vision.detectors.catalogue import CATALOGUE_FILE, find_spec
+
+    spec = find_spec(city.detection.model, city.detection.device, city.detection.catalogue or CATALOGUE_FILE)
+    if not spec.file.exists():
+        raise ModelFileError(f"model file {spec.file} is not there; vision models pull fetches the shipped ones")
 
 
 def detector_of(city: CityConfig) -> Detector:
