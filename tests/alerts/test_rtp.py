@@ -1,6 +1,5 @@
 """RTP speakers against ffmpeg as the receiver, and the packets against RFC 3550."""
 
-import socket
 import subprocess
 import threading
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.alerts.peers import needs
+from tests.alerts.peers import free_port, needs
 from tests.alerts.test_audio import tone
 from vision.alerts.audio import Audio
 from vision.alerts.chime import chime
@@ -23,16 +22,6 @@ from vision.core.registry import Speaker
 from vision.testing import ManualClock
 
 CLIP = chime().then(tone(600, rate_hz=16000, duration_s=0.4)).scaled(0.6)
-
-
-def free_port() -> int:
-    """An even one, as RTP likes them."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port % 2 == 0:
-            return port
 
 
 @pytest.mark.server

@@ -23,7 +23,7 @@ def test_every_kind_loads_and_names_itself() -> None:
         open_speaker(Speaker("x", "fax"), ManualClock())
 
 
-ADDRESSES = {"onvif": "rtsp://h/1", "rtp": "rtp://h:5004", "sip": "sip:101@h", "wav": "/tmp"}
+ADDRESSES = {"onvif": "rtsp://h/1", "rtp": "rtp://h:5004", "sip": "sip://101@h", "wav": "/tmp"}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

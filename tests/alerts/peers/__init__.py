@@ -1,7 +1,10 @@
 """Independent devices to speak to, started for a test and stopped after it."""
 
 import shutil
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,3 +44,80 @@ def needs(command: str, package: str) -> str:
     if path is None:
         absent(f"needs {command} (apt install {package})")
     return str(path)
+
+
+def free_port() -> int:
+    """A UDP port nobody uses now; an even one, as RTP likes them."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port % 2 == 0:
+            return port
+
+
+_BARESIP = """\
+sip_listen 127.0.0.1:{port}
+audio_player aubridge,loop
+audio_source aubridge,loop
+audio_alert aubridge,alert
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+module_path /usr/lib/baresip/modules
+module g711.so
+module aubridge.so
+module sndfile.so
+module_app account.so
+module_app menu.so
+snd_path {folder}
+"""
+
+
+@contextmanager
+def baresip(folder: Path, codec: str) -> Iterator[str]:
+    """A SIP horn that picks up by itself and writes what it hears to FOLDER/dump-*-dec.wav; yields its host:port."""
+    command, port = needs("baresip", "baresip-core"), free_port()
+    (folder / "config").write_text(_BARESIP.format(port=port, folder=folder))
+    (folder / "accounts").write_text(f"<sip:101@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs={codec}\n")
+    (folder / "contacts").write_text("")
+    with subprocess.Popen([command, "-f", str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "baresip is ready" in line:
+                    break
+            drain = threading.Thread(target=process.stdout.read, daemon=True)
+            drain.start()
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def sipp(folder: Path, *steps: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """SIPp as the called party, following a scenario; yields host:port and the process, which ends with status 0 when
+    everything went by the scenario.
+    """
+    command, port = needs("sipp", "sip-tester"), free_port()
+    scenario = folder / "scenario.xml"
+    scenario.write_text('<?xml version="1.0"?>\n<scenario name="horn">\n' + "\n".join(steps) + "\n</scenario>\n")
+    arguments = ["-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-m", "1", "-nostdin", "-timeout", "20s"]
+    arguments += ["-timeout_error", "-mp", str(free_port())]
+    with subprocess.Popen([command, *arguments], cwd=folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_bound(port)
+            yield f"127.0.0.1:{port}", process
+        finally:
+            process.kill()
+
+
+def _wait_bound(port: int) -> None:
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.05)

@@ -13,6 +13,7 @@ KINDS = {
     "wav": "vision.alerts.speakers.local:WavSpeaker",
     "onvif": "vision.alerts.speakers.onvif:OnvifSpeaker",
     "rtp": "vision.alerts.speakers.rtp:RtpSpeaker",
+    "sip": "vision.alerts.speakers.sip:SipSpeaker",
     "soundcard": "vision.alerts.speakers.local:SoundCardSpeaker",
 }
 """kind → module:class. Every class takes (speaker, clock) and refuses options it does not know with ConfigError."""
