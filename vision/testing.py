@@ -123,6 +123,7 @@ class FlakyCasePlatform:
 
     Attributes:
         cases: every case that it made: (case id, reference), in order.
+        lost: cases that it no longer knows of.
     """
 
     promise: Promise = Promise.IDEMPOTENT
@@ -131,12 +132,15 @@ class FlakyCasePlatform:
     changes: list[tuple[str, CaseChange]] = field(default_factory=list)
     statuses: dict[str, CaseStatus] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    drafts: list[CaseDraft] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
 
     def check(self) -> list[str]:
         return []
 
     def file(self, draft: CaseDraft) -> CaseReport:
         self.calls.append("file")
+        self.drafts.append(draft)
         trouble = self.troubles.pop(0) if self.troubles else None
         self._refuse(trouble)
         known = [case_id for case_id, reference in self.cases if reference == draft.reference]
@@ -164,6 +168,8 @@ class FlakyCasePlatform:
 
     def report(self, case_id: str) -> CaseReport:
         self.calls.append("report")
+        if case_id in self.lost:
+            raise Rejected(f"no case {case_id}")
         return CaseReport(case_id, self.statuses[case_id], self.statuses[case_id].value)
 
     def close(self) -> None:

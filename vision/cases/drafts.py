@@ -65,6 +65,12 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, *, due_at
     return _corrected(draft, delivery.payload.get(OVERRIDES, {}))
 
 
+def withdrawn(session: Session, delivery: Delivery) -> bool:
+    """Whether the incident ended while its case still waited to be filed: a false one, or one that went by itself."""
+    status = session.scalar(select(IncidentRow.status).where(IncidentRow.id == delivery.incident_id))
+    return status is not None and IncidentStatus(status).final
+
+
 def case_change(session: Session, delivery: Delivery, now: datetime) -> tuple[str, CaseChange]:
     """The platform's case id, and what an UPDATE or CLOSE row tells it.
 

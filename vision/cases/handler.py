@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from vision.cases.codes import CodeTable
-from vision.cases.drafts import case_change, case_draft
-from vision.cases.platform import CasePlatform, CaseReport, Promise
+from vision.cases.drafts import case_change, case_draft, withdrawn
+from vision.cases.outbox import Moot
+from vision.cases.platform import CaseChange, CasePlatform, CaseReport, Promise
 from vision.core.clock import Clock
 from vision.core.delivery import CaseReceipt, Delivery
 from vision.core.errors import NotThereError, Rejected, RetryLater, StorageError
@@ -46,8 +47,7 @@ class CaseHandler:
         try:
             if delivery.kind is DeliveryKind.FILE:
                 return self._receipt(delivery, self._file(platform, delivery))
-            with self._database.reading() as session:
-                case_id, change = case_change(session, delivery, self._clock.now())
+            case_id, change = self._change(delivery)
             report = self._sent(lambda: platform.change(case_id, change))
         except NotThereError as error:
             raise Rejected(str(error)) from error
@@ -57,8 +57,17 @@ class CaseHandler:
             report = CaseReport(case_id, None, "", detail={"told": False})
         return self._receipt(delivery, report)
 
+    def _change(self, delivery: Delivery) -> tuple[str, CaseChange]:
+        with self._database.reading() as session:
+            try:
+                return case_change(session, delivery, self._clock.now())
+            except NotThereError as error:  # its filing was given up
+                raise Moot(str(error)) from error
+
     def _file(self, platform: CasePlatform, delivery: Delivery) -> CaseReport:
         with self._database.reading() as session:
+            if not delivery.outcome_unknown and withdrawn(session, delivery):
+                raise Moot("it was settled before it was sent")
             draft = case_draft(session, delivery, self._codes)
         if delivery.outcome_unknown and platform.promise is Promise.NONE:
             raise Rejected(

@@ -128,6 +128,10 @@ def dead(session: Session, row_id: int, words: str, *, outcome_unknown: bool) ->
     )
 
 
+def dropped(session: Session, row_id: int, words: str) -> None:
+    _settle(session, row_id, status=DeliveryStatus.DROPPED.value, leased_until=None, last_error=words)
+
+
 def backlog(session: Session) -> dict[tuple[str, str], int]:
     """Rows by (target, status), delivered ones left out."""
     rows = session.execute(

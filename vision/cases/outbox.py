@@ -26,6 +26,10 @@ Settled = Callable[[Session, Delivery, Receipt | Rejected], None]
 _Done = tuple[Delivery, Receipt | DeliveryError]
 
 
+class Moot(Rejected):
+    """There is nothing to send any more; the row is dropped and nobody has to look."""
+
+
 @dataclass(frozen=True, slots=True)
 class DispatchSettings:
     """How the outbox is worked off.
@@ -241,6 +245,9 @@ class Dispatcher:
             return
         if isinstance(outcome, DeliveryError):
             refusal = outcome if isinstance(outcome, Rejected) else Rejected(str(outcome))
+            if isinstance(refusal, Moot):
+                ledger.dropped(session, delivery.id, str(refusal))
+                return
             ledger.dead(session, delivery.id, str(refusal), outcome_unknown=delivery.outcome_unknown)
             record.keep_refusal(session, delivery, str(refusal))
             self._settled(session, delivery, refusal)

@@ -60,4 +60,5 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     SENDING = "sending"
     DELIVERED = "delivered"
-    DEAD = "dead"
+    DEAD = "dead"  # refused for good: waits for a person
+    DROPPED = "dropped"  # given up on purpose: by a person, or because it was withdrawn before it was sent

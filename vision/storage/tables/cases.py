@@ -54,3 +54,13 @@ class CaseRow(Base):
     closed_at: Mapped[datetime | None]
     polled_at: Mapped[datetime | None]
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class CallbackRow(Base):
+    """A platform's message that was taken; the same one again changes nothing."""
+
+    __tablename__ = "callbacks"
+
+    platform: Mapped[str] = mapped_column(String(80), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
