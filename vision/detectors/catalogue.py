@@ -214,6 +214,17 @@ def require_classes(detector: Detector, wanted: Mapping[str, Iterable[str]]) -> 
         raise ConfigError(*problems)
 
 
+def require_backend(kind: str) -> Backend:
+    """Raises ConfigError for a kind there is none of, NotThereError (naming the pip extra) without its package."""
+    backend = BACKENDS.get(kind)
+    if backend is None:
+        raise ConfigError(f"there is no detector back end {kind!r}, there are {', '.join(BACKENDS)}")
+    if importlib.util.find_spec(backend.package) is None:
+        hint = f"pip install 'streetward[{backend.extra}]'" if backend.extra else f"pip install {backend.package}"
+        raise NotThereError(f"the {kind} back end needs {backend.package}: {hint}")
+    return backend
+
+
 def _from_catalogue(name: str, device: str, file: Path) -> ModelSpec:
     catalogue = read_catalogue(file)
     name = name or catalogue.default
@@ -224,12 +235,7 @@ def _from_catalogue(name: str, device: str, file: Path) -> ModelSpec:
 
 
 def _backend_class(kind: str) -> Callable[..., Detector]:
-    backend = BACKENDS.get(kind)
-    if backend is None:
-        raise ConfigError(f"there is no detector back end {kind!r}, there are {', '.join(BACKENDS)}")
-    if importlib.util.find_spec(backend.package) is None:
-        hint = f"pip install 'streetward[{backend.extra}]'" if backend.extra else f"pip install {backend.package}"
-        raise NotThereError(f"the {kind} back end needs {backend.package}: {hint}")
+    backend = require_backend(kind)
     found: Callable[..., Detector] = getattr(importlib.import_module(backend.module), backend.class_name)
     return found
 

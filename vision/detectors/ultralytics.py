@@ -1,0 +1,161 @@
+"""PyTorch back end, the choice on a GPU: this project's own networks and any Ultralytics detection checkpoint.
+
+On a GPU it runs in half precision with channels last; pictures travel as bytes, and only the best candidates travel
+back.
+"""
+
+import importlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+from numpy.typing import NDArray
+
+from vision.core.detections import Detections
+from vision.core.errors import DetectorError, ModelFileError, NotThereError
+from vision.core.frames import Image
+from vision.detectors.boxes import gather
+from vision.detectors.letterbox import check_image, letterboxed
+from vision.detectors.modelfile import Metadata, check_files, names_of, version_of
+from vision.detectors.spec import ModelSpec, label
+
+log = structlog.get_logger()
+Forward = Callable[[torch.Tensor], Sequence[torch.Tensor]]
+_MAX_BATCH = 64
+_OWN_FORMATS = {"streetward/street-net/1": "vision.training.export"}
+"""This project's own checkpoints: the `format` inside → the module whose `load_pt` reads it."""
+_INPUT_PX = (640, 640)
+
+
+class UltralyticsDetector:
+    """Runs a checkpoint in batches; `half` is the default on a GPU, where results come in float16's grain."""
+
+    def __init__(self, spec: ModelSpec, *, device: str = "cpu", half: bool | None = None) -> None:
+        """Run at the spec's input size, (640, 640) where it names none.
+
+        Raises:
+            ModelFileError: the model is missing, damaged or its classes do not fit its outputs.
+            NotThereError: the device is not there.
+        """
+        check_files(spec)
+        self._device = _device(device)
+        self._type = torch.float16 if (self._device.type == "cuda" if half is None else half) else torch.float32
+        self._spec = spec
+        input_px = spec.input_px or _INPUT_PX
+        network, self._forward, metadata = load_network(spec)
+        network.to(device=self._device, dtype=self._type)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
+        with torch.inference_mode():
+            blank = torch.zeros(1, 3, *input_px, device=self._device, dtype=self._type)
+            shapes = [tuple(output.shape[1:]) for output in self._forward(blank)]
+        named = metadata.name_outputs(spec.file, list(zip(_output_names(metadata, shapes), shapes, strict=True)))
+        self._reading = label(spec, named, input_px)
+        self._version = version_of(spec, metadata)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._reading.names
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        for image in images:
+            check_image(image)
+        found: list[Detections] = []
+        for first in range(0, len(images), _MAX_BATCH):
+            fitted = [letterboxed(image, self._reading.input_px) for image in images[first : first + _MAX_BATCH]]
+            outputs = self._run(np.stack([picture for picture, _ in fitted]))
+            for row, (_, place) in enumerate(fitted):
+                found.append(gather([output[row] for output in outputs], self._reading, place))
+        return found
+
+    def close(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _run(self, pictures: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The output tensors of (B, H, W, 3) uint8 BGR pictures."""
+        try:
+            with torch.inference_mode():
+                batch = torch.from_numpy(pictures).to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+                batch = (batch if self._spec.bgr else batch.flip(1)).to(self._type) / self._spec.divisor
+                outputs = self._forward(batch.contiguous(memory_format=torch.channels_last))
+                if self._device.type == "cuda":
+                    outputs = [self._best(output) for output in outputs]
+                return [output.float().cpu().numpy() for output in outputs]
+        except RuntimeError as error:  # out of memory included
+            raise DetectorError(f"inference failed: {str(error).splitlines()[0]}") from None
+
+    def _best(self, output: torch.Tensor) -> torch.Tensor:
+        """The columns of (B, 4 + C, A) with the best scores: 8,400 would be 2.7 MB a picture over the bus."""
+        count = self._reading.decoding.candidates
+        if output.shape[2] <= count or output.shape[1] < 5:
+            return output
+        columns = output[:, 4:].amax(dim=1).topk(count, dim=1).indices
+        return output.gather(2, columns[:, None].expand(-1, output.shape[1], -1))
+
+
+def _device(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise NotThereError(f"device {name}: this machine has no CUDA GPU that torch can use")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise NotThereError(f"device {name}: torch knows no such device") from None
+
+
+def load_network(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadata]:
+    """The network, how to run it (decoded outputs without the rest), and its class names."""
+    content = _plain_content(spec)
+    own = _OWN_FORMATS.get(content.get("format", "")) if isinstance(content, Mapping) else None
+    if own is not None:
+        try:
+            net, described = importlib.import_module(own).load_pt(spec.file)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelFileError(f"{spec.file}: not a whole checkpoint: {str(error).splitlines()[0]}") from None
+        classes = {one["name"]: tuple(one["classes"]) for one in described["outputs"]}
+        net = net.fuse()
+        metadata = Metadata(str(described.get("name", "")), str(described.get("version", "")), classes)
+        return net, lambda batch: [net.decoded(batch)[name] for name in classes], metadata
+    return _load_checkpoint(spec)
+
+
+def _plain_content(spec: ModelSpec) -> Any:
+    """What the file holds if it is plain data; None if it also holds code, as Ultralytics' own do."""
+    try:
+        return torch.load(spec.file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        return None
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ModelFileError(f"{spec.file}: torch cannot read it: {str(error).splitlines()[0]}") from None
+
+
+def _load_checkpoint(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadata]:
+    """An Ultralytics checkpoint. It is a pickle, which runs code of its maker's choosing: the log says so."""
+    from vision.detectors.torch_compat import ensure_torchvision
+
+    ensure_torchvision()
+    log.warning("checkpoint_with_code_loaded", file=str(spec.file))
+    try:
+        content = torch.load(spec.file, map_location="cpu", weights_only=False)
+        network = (content.get("ema") or content["model"]).float()
+        task = getattr(network, "task", "detect")
+        names = names_of(network.names, spec.file)
+    except (pickle.UnpicklingError, EOFError, RuntimeError, ImportError, AttributeError, KeyError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelFileError(f"{spec.file}: not an Ultralytics detection checkpoint: {reason}") from None
+    if task != "detect":
+        raise ModelFileError(f"{spec.file}: is a {task} model, expected a detection one")
+    network = network.fuse(verbose=False).eval()
+    metadata = Metadata("", str(content.get("version", "")), {"": names})
+    return network, lambda batch: [network(batch)[0]], metadata
+
+
+def _output_names(metadata: Metadata, shapes: Sequence[tuple[int, ...]]) -> list[str]:
+    described = [name for name in metadata.classes if name]
+    return described or [str(index) for index in range(len(shapes))]
