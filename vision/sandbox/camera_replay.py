@@ -132,9 +132,9 @@ class ReplayServer:
         self._thread = threading.Thread(target=self._serve, name="sandbox-replay", daemon=True)
         self._thread.start()
 
-    def url(self, clip: Path | str, number: int = 0, *, login: str = "", **faults: object) -> str:
+    def url(self, clip: Path | str, number: int = 0, *, credentials: str = "", **faults: object) -> str:
         query = "&".join(f"{key}={value}" for key, value in faults.items())
-        who = f"{login}@" if login else ""
+        who = f"{credentials}@" if credentials else ""
         return f"rtsp://{who}{self.host}:{self.port}/{Path(clip).name}/{number}" + (f"?{query}" if query else "")
 
     def stop(self) -> None:

@@ -27,7 +27,6 @@ MAX_SKEW = timedelta(seconds=10)
 _LOW_WATER_BYTES = 128 * 1024
 _ROUND_S = 0.5
 """A sleeping camera thread wakes when this much has come or this long has passed: a few times a second."""
-_NO_KEYFRAME_S = 30.0
 _REPORT_S = 10.0
 _OWN_SSRC = 0x5357_5244
 
@@ -142,9 +141,9 @@ class LiveSource:
         """Wanted keyframes as they complete. Raises OSError, SourceError."""
         clock, poller = self.clock, select.poll()
         poller.register(sock, select.POLLIN)
-        heard_s = begun_s = reported_s = alive_s = clock.monotonic_s()
+        heard_s = key_s = reported_s = alive_s = clock.monotonic_s()
         early = memoryview(self._early)
-        roused = False
+        roused, keyframes = False, 0
         while not self._stopping:
             now_s = clock.monotonic_s()
             if early:
@@ -161,8 +160,12 @@ class LiveSource:
                 yield from reader.received(count)
             elif now_s - heard_s > self._options.read_timeout_s:
                 raise SourceTimeoutError(f"nothing came for {self._options.read_timeout_s:g} s")
-            if not reader.figures.keyframes and now_s - begun_s > _NO_KEYFRAME_S:
-                raise SourceError(f"no keyframe in {_NO_KEYFRAME_S:g} s (option transport: ffmpeg may read it)")
+            if reader.figures.keyframes > keyframes:
+                keyframes, key_s = reader.figures.keyframes, now_s
+            elif now_s - key_s > self._options.no_keyframe_s:
+                raise SourceError(
+                    f"no keyframe in {self._options.no_keyframe_s:g} s (if it never sends any: option transport ffmpeg)"
+                )
             if not roused and self._seq:
                 # From the first look on nothing is urgent: let the kernel gather before waking this thread.
                 roused = True

@@ -19,6 +19,7 @@ class SourceOptions:
         transport: `tcp` (RTP interleaved in the RTSP connection, our own client), `ffmpeg` (the same by FFmpeg's
             demuxer) or `udp` (by FFmpeg's).
         open_timeout_s, read_timeout_s: how long to wait for a camera to answer, and for its next byte.
+        no_keyframe_s: a stream without any for so long is given up and reopened.
         hardware: decode on this device (`cuda`, `vaapi`…); empty decodes on the CPU.
         keep_full: hand out the camera's own resolution beside the scaled look.
         pace: clips only: `real` plays at the clip's own speed, `fast` as fast as it decodes.
@@ -29,6 +30,7 @@ class SourceOptions:
     transport: str = "tcp"
     open_timeout_s: float = 8.0
     read_timeout_s: float = 8.0
+    no_keyframe_s: float = 60.0
     hardware: str = ""
     keep_full: bool = False
     pace: str = "real"

@@ -194,6 +194,8 @@ class RtspClient:
         assert self._sock is not None
         self._sock.settimeout(self._left_s())
         data = self._sock.recv(65536)
+        if not data and self._inbox and not self._inbox.startswith(b"RTSP"):
+            raise SourceRefusedError("does not speak RTSP")
         if not data:
             raise SourceError("closed the connection")
         self._inbox += data
