@@ -1,18 +1,18 @@
 """Makes platforms, routes and dispatch settings of the configuration's section on cases."""
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
 
 from vision.cases import crs, wire
+from vision.cases.callbacks import Callbacks, CallbackSettings
 from vision.cases.codes import CodeTable, code_table
+from vision.cases.deadlines import DEFAULT_LIMITS, Deadlines
 from vision.cases.fields import Style
+from vision.cases.follow import CaseFollower, Followed, Reported
 from vision.cases.links import Links
 from vision.cases.outbox import DispatchSettings
 from vision.cases.pacing import Pacing
@@ -21,6 +21,7 @@ from vision.cases.platforms.open311 import Open311Platform, Open311Settings
 from vision.cases.platforms.urban import Answer, Call, Files, UrbanPlatform, UrbanSettings
 from vision.cases.platforms.webhook import EvidenceBy, WebhookPlatform, WebhookSettings
 from vision.cases.routing import Route
+from vision.cases.worktime import Calendar, Limit, Unit
 from vision.config.cases import (
     CallConfig,
     CasesConfig,
@@ -34,6 +35,7 @@ from vision.config.cases import (
 from vision.core.clock import Clock
 from vision.core.errors import ConfigError
 from vision.core.ports import BlobStore
+from vision.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,6 @@ def build_links(config: CasesConfig, public_url: str, secret: str, clock: Clock)
     return Links(public_url, secret, timedelta(days=config.link_days), clock)
 
 
-def link_secret(folder: Path) -> str:
-    """The key of links to evidence, made on first use and kept where only this user reads it."""
-    path = folder / "links.key"
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        secret = secrets.token_hex(32)
-        file.write(secret)
-    return secret
-
-
 def build_routes(config: CasesConfig) -> tuple[Route, ...]:
     """The routes as configured; one that leads everything everywhere when there is none."""
     if not config.routes:
@@ -106,6 +95,47 @@ def build_routes(config: CasesConfig) -> tuple[Route, ...]:
 def build_codes(config: CasesConfig) -> CodeTable:
     """Raises ConfigError when the table has gaps."""
     return code_table(config.standard, {subtype: (row.code, row.name) for subtype, row in config.codes.items()})
+
+
+def build_deadlines(config: CasesConfig) -> Deadlines:
+    section = config.deadlines
+    own = {subtype: Limit(limit.value, Unit(limit.unit)) for subtype, limit in section.limits.items()}
+    return Deadlines(
+        limits={**DEFAULT_LIMITS, **own},
+        calendar=Calendar(
+            ZoneInfo(section.timezone), section.hours, frozenset(section.holidays), frozenset(section.workdays)
+        ),
+        warn_before=timedelta(seconds=section.warn_before_s),
+        remind_every=timedelta(seconds=section.remind_every_s),
+    )
+
+
+def build_callbacks(config: CasesConfig, database: Database, clock: Clock, reported: Reported) -> Callbacks:
+    """Only platforms with a callback_secret may call back."""
+    settings = {
+        name: CallbackSettings(platform.callback_secret.get_secret_value(), platform.statuses)
+        for name, platform in config.platforms.items()
+        if platform.callback_secret is not None
+    }
+    return Callbacks(database, clock, settings, reported)
+
+
+def build_follower(
+    config: CasesConfig,
+    platforms: Mapping[str, CasePlatform],
+    database: Database,
+    clock: Clock,
+    reported: Reported,
+) -> CaseFollower:
+    followed = {
+        name: Followed(
+            platforms[name],
+            None if section.poll_s is None else timedelta(seconds=section.poll_s),
+            build_pacing(section.pacing),
+        )
+        for name, section in config.platforms.items()
+    }
+    return CaseFollower(database, clock, followed, reported)
 
 
 def build_dispatch(config: CasesConfig, others: Mapping[str, Pacing] | None = None) -> DispatchSettings:

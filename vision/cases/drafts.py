@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vision.cases.codes import CodeTable
+from vision.cases.deadlines import Deadlines
 from vision.cases.platform import CaseChange, CaseDraft, ChangeKind, EvidenceFile
 from vision.core.delivery import Delivery
 from vision.core.errors import NotThereError
@@ -27,7 +28,7 @@ EDITABLE = frozenset({"subtype", "event_code", "event_name", "standard_ref", "de
 _DESCRIPTION_MOST = 4000  # characters, Open311 GeoReport v2
 
 
-def case_draft(session: Session, delivery: Delivery, codes: CodeTable, *, due_at: datetime | None = None) -> CaseDraft:
+def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines: Deadlines) -> CaseDraft:
     """The case of a FILE row.
 
     Raises:
@@ -54,7 +55,7 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, *, due_at
         latitude=incident.latitude,
         began_at=incident.began_at,
         seen_at=incident.last_seen_at,
-        due_at=due_at,
+        due_at=deadlines.due(Subtype(incident.subtype), delivery.created_at),
         camera_id=incident.camera_id,
         confidence=round(incident.confidence, 4),
         object_count=incident.object_count,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from vision.cases.codes import CodeTable
+from vision.cases.deadlines import Deadlines
 from vision.cases.drafts import case_change, case_draft, withdrawn
 from vision.cases.outbox import Moot
 from vision.cases.platform import CaseChange, CasePlatform, CaseReport, Promise
@@ -31,12 +32,14 @@ class CaseHandler:
         platforms: Mapping[str, CasePlatform],
         codes: CodeTable,
         *,
+        deadlines: Deadlines | None = None,
         reconcile_after_s: float = 15.0,
     ) -> None:
         self._database = database
         self._clock = clock
         self._platforms = platforms
         self._codes = codes
+        self._deadlines = deadlines or Deadlines()
         self._reconcile_after_s = reconcile_after_s
 
     def deliver(self, delivery: Delivery) -> CaseReceipt:
@@ -68,7 +71,7 @@ class CaseHandler:
         with self._database.reading() as session:
             if not delivery.outcome_unknown and withdrawn(session, delivery):
                 raise Moot("it was settled before it was sent")
-            draft = case_draft(session, delivery, self._codes)
+            draft = case_draft(session, delivery, self._codes, self._deadlines)
         if delivery.outcome_unknown and platform.promise is Promise.NONE:
             raise Rejected(
                 "an earlier attempt may have been accepted and this platform cannot be asked: "

@@ -46,11 +46,24 @@ def keep_refusal(session: Session, delivery: Delivery, words: str) -> None:
 
 
 def set_status(case: CaseRow, status: CaseStatus, now: datetime) -> None:
+    if (status is CaseStatus.SUSPENDED) is not (case.status == CaseStatus.SUSPENDED):
+        _pause(case, now, begins=status is CaseStatus.SUSPENDED)
     case.status = status.value
     if status is CaseStatus.HANDLED:
         case.handled_at = now
     if status is CaseStatus.CLOSED:
         case.closed_at = now
+
+
+def _pause(case: CaseRow, now: datetime, *, begins: bool) -> None:
+    """A suspended case's clock stands still: its deadline is counted anew once it goes on."""
+    pauses = list(case.detail.get("pauses", []))
+    if begins:
+        pauses.append([now.isoformat(), None])
+    elif pauses:
+        pauses[-1] = [pauses[-1][0], now.isoformat()]
+    case.detail = {**case.detail, "pauses": pauses}
+    case.due_at = None
 
 
 def _case(session: Session, delivery: Delivery) -> CaseRow:

@@ -1,5 +1,6 @@
 """City platforms, which case goes to which, and how hard they may be pressed."""
 
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -9,6 +10,14 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from vision.config.base import Id, Section
 from vision.core.findings import Subtype, ViolationType
 from vision.core.incidents import CaseStatus
+
+
+def known_timezone(name: str) -> str:
+    """Raises ValueError when there is none by this name."""
+    if name not in available_timezones():
+        raise ValueError(f"should be an IANA time zone such as Asia/Shanghai, got {name}")
+    return name
+
 
 PromiseName = Literal["idempotent", "findable", "none"]
 
@@ -70,9 +79,7 @@ class StyleSection(PlatformSection):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError(f"should be an IANA time zone such as Asia/Shanghai, got {name}")
-        return name
+        return known_timezone(name)
 
 
 class Open311Config(StyleSection):
@@ -174,6 +181,44 @@ class CodeConfig(Section):
     name: str = Field(min_length=1, description="Its name in the standard.")
 
 
+class LimitConfig(Section):
+    """How long a case may take."""
+
+    value: float = Field(gt=0, description="How many.")
+    unit: Literal["urgent_hours", "work_hours", "days", "work_days"] = Field(
+        description="紧急工作时 (round the clock), 工作时 (working hours), 天 or 工作日."
+    )
+
+
+class DeadlinesConfig(Section):
+    """Time limits, and the calendar they are counted in."""
+
+    limits: dict[Subtype, LimitConfig] = Field(
+        default_factory=dict, description="Limits over the shipped ones, by subtype; see docs/cases.md."
+    )
+    timezone: str = Field("Asia/Shanghai", description="IANA name of the calendar's time zone.")
+    hours: tuple[tuple[time, time], ...] = Field(
+        ((time(8), time(12)), (time(14), time(18))), description="Working hours of a working day."
+    )
+    holidays: tuple[date, ...] = Field((), description="Days off beside weekends.")
+    workdays: tuple[date, ...] = Field((), description="Weekend days worked in exchange (调休).")
+    warn_before_s: float = Field(1800.0, ge=0, description="How long before its deadline a case is warned of.")
+    remind_every_s: float = Field(14400.0, gt=0, description="How often after it.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        return known_timezone(name)
+
+    @field_validator("hours")
+    @classmethod
+    def _in_order(cls, hours: tuple[tuple[time, time], ...]) -> tuple[tuple[time, time], ...]:
+        moments = [moment for stretch in hours for moment in stretch]
+        if not moments or moments != sorted(set(moments)):
+            raise ValueError("should be stretches in order, such as [['08:00', '12:00'], ['14:00', '18:00']]")
+        return hours
+
+
 class CasesConfig(Section):
     """Cases with the city's platforms."""
 
@@ -181,6 +226,7 @@ class CasesConfig(Section):
     routes: tuple[RouteConfig, ...] = Field((), description="Which cases go where; all to every platform if none.")
     standard: str = Field("gbt30428-2013", description="Code table: cjt214, gbt30428-2013, gbt47678-2026 or one's own.")
     codes: dict[Subtype, CodeConfig] = Field(default_factory=dict, description="Rows over the shipped code table.")
+    deadlines: DeadlinesConfig = Field(DeadlinesConfig(), description="Time limits and their calendar.")
     link_days: float = Field(30.0, gt=0, description="How long links to pictures in cases stay good.")
     workers: int = Field(8, ge=1, le=64, description="Threads that send.")
     lease_s: float = Field(60.0, gt=0, description="After this long a push whose sender died is taken up again.")

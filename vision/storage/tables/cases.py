@@ -39,7 +39,12 @@ class CaseRow(Base):
     """A case with one platform."""
 
     __tablename__ = "cases"
-    __table_args__ = (UniqueConstraint("incident_id", "platform"), Index(None, "platform", "platform_case_id"))
+    __table_args__ = (
+        UniqueConstraint("incident_id", "platform"),
+        Index(None, "platform", "platform_case_id"),
+        Index(None, "status", "due_at"),
+        Index(None, "platform", "status", "polled_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"))
