@@ -24,9 +24,16 @@ def _file(camera: Camera, clock: Clock, session: int, look_px: int) -> FrameSour
     return FileSource(camera, clock, session=session, look_px=look_px)
 
 
+def _snapshot(camera: Camera, clock: Clock, session: int, look_px: int) -> FrameSource:
+    from vision.streams.snapshot import SnapshotSource
+
+    return SnapshotSource(camera, clock, session=session, look_px=look_px)
+
+
 _SOURCES: dict[SourceKind, Callable[[Camera, Clock, int, int], FrameSource]] = {
     SourceKind.LIVE: _live,
     SourceKind.FILE: _file,
+    SourceKind.SNAPSHOT: _snapshot,
 }
 
 

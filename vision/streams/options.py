@@ -24,6 +24,9 @@ class SourceOptions:
         keep_full: hand out the camera's own resolution beside the scaled look.
         pace: clips only: `real` plays at the clip's own speed, `fast` as fast as it decodes.
         ring_s, ring_mb: how much of the compressed stream is kept for evidence clips; 0 keeps none.
+        vendor, channel: snapshots only: take the maker's own path (`hikvision`, `dahua`) instead of the URL's.
+        most_mb: snapshots only: a larger answer is refused.
+        verify_tls: snapshots only: `false` accepts the self-signed certificates that cameras come with.
         loop: clips only: begin again at the end; scene time runs on.
     """
 
@@ -35,12 +38,16 @@ class SourceOptions:
     keep_full: bool = False
     pace: str = "real"
     loop: bool = False
+    vendor: str = ""
+    channel: int = 1
+    most_mb: float = 16.0
+    verify_tls: bool = True
     ring_s: float = 15.0
     ring_mb: float = 7.5
 
 
-_PARSERS: dict[type, Callable[[str], object]] = {str: str, float: float, bool: _truth}
-_CHOICES = {"transport": ("tcp", "ffmpeg", "udp"), "pace": ("real", "fast")}
+_PARSERS: dict[type, Callable[[str], object]] = {str: str, int: int, float: float, bool: _truth}
+_CHOICES = {"transport": ("tcp", "ffmpeg", "udp"), "pace": ("real", "fast"), "vendor": ("", "hikvision", "dahua")}
 
 
 def source_options(camera: Camera) -> SourceOptions:

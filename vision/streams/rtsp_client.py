@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from vision.core.errors import SourceError, SourceRefusedError, SourceTimeoutError
 from vision.core.registry import redact_url
-from vision.streams.rtsp_auth import Credentials
+from vision.streams.login import Credentials
 from vision.streams.sdp import VideoTrack, video_track
 
 _MOST_HEADER_BYTES = 64 * 1024

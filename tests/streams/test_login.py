@@ -5,7 +5,7 @@ from base64 import b64decode
 
 import pytest
 
-from vision.streams.rtsp_auth import Credentials
+from vision.streams.login import Credentials
 
 
 def fields(header: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Answers to an RTSP server's challenge: Basic (RFC 7617) and Digest (RFC 7616, and RFC 2069's older form)."""
+"""Answers to a camera's challenge, RTSP or HTTP: Basic (RFC 7617) and Digest (RFC 7616, and RFC 2069's older form)."""
 
 import hashlib
 import os
