@@ -1,6 +1,7 @@
 """A virtual loudspeaker: takes what real ones take, keeps it as WAV, and lists what it was told to say."""
 
 import argparse
+import contextlib
 import hashlib
 import json
 import threading
@@ -17,6 +18,7 @@ from vision.alerts import g711
 from vision.alerts.audio import Audio
 from vision.alerts.g711 import Law
 from vision.core.clock import Clock, SystemClock
+from vision.sandbox.speaker_devices import Call, Devices, Reply
 
 _LARGEST_BYTES = 20_000_000
 
@@ -46,11 +48,19 @@ class VirtualSpeaker:
     """An HTTP server on its own thread.
 
     POST /play takes WAV, audio/basic (µ-law) or audio/x-alaw-basic at 8 kHz; POST /stop breaks off; GET /recordings
-    lists; GET /recordings/N.wav plays back; POST /fail {"status": 503, "times": 2} makes the next requests fail.
+    lists; GET /recordings/N.wav plays back; POST /fail {"status": 503, "times": 2} makes the next requests fail. The
+    paths of Hikvision's ISAPI, Axis' VAPIX and Dahua's audio.cgi work too, with digest where `user` is given.
     """
 
     def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, folder: Path | None = None, clock: Clock | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        folder: Path | None = None,
+        clock: Clock | None = None,
+        user: str = "",
+        password: str = "",
     ) -> None:
         self.recordings: list[Recording] = []
         self.stops = 0
@@ -58,6 +68,7 @@ class VirtualSpeaker:
         self.changed = threading.Condition()
         self._clock = clock or SystemClock()
         self._folder = folder
+        self.devices = Devices(self.keep, user, password)
         speaker = self
 
         class Handler(_Handler):
@@ -110,6 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         device = self.device
+        if device.devices.owns(self.path):
+            self._maker()
+            return
         if self.path == "/healthz":
             self._answer({"ok": True})
         elif self.path in {"/", "/recordings"}:
@@ -124,7 +138,40 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"nothing at {self.path}")
 
+    def do_PUT(self) -> None:
+        if self.device.devices.owns(self.path):
+            self._maker()
+        else:
+            self.do_POST()
+
+    def _maker(self) -> None:
+        """A request in one of the makers' ways."""
+        devices = self.device.devices
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.command, self.path, headers, self.rfile, self._reply)
+        if not devices.admits(call):
+            self.close_connection = True  # its body is not read
+            self.send_response(HTTPStatus.UNAUTHORIZED)
+            self.send_header("www-authenticate", devices.challenge())
+            self.send_header("connection", "close")
+            self.send_header("content-length", "0")
+            self.end_headers()
+        elif self.device.failures:
+            self.close_connection = True
+            self._refuse(HTTPStatus(self.device.failures.pop(0)), "told to fail")
+        else:
+            self._reply(devices.answer(call))
+
+    def _reply(self, reply: Reply) -> None:
+        self.close_connection = self.close_connection or reply.hang_up
+        if reply.status:
+            with contextlib.suppress(OSError):  # it hung up first
+                self._send(HTTPStatus(reply.status), reply.media_type, reply.text.encode())
+
     def do_POST(self) -> None:
+        if self.device.devices.owns(self.path):
+            self._maker()
+            return
         length = int(self.headers.get("content-length") or 0)
         if length > _LARGEST_BYTES:
             self.close_connection = True

@@ -9,12 +9,15 @@ from vision.core.errors import ConfigError
 from vision.core.registry import Speaker
 
 KINDS = {
+    "axis": "vision.alerts.speakers.axis:AxisSpeaker",
+    "dahua": "vision.alerts.speakers.dahua:DahuaSpeaker",
+    "hikvision": "vision.alerts.speakers.hikvision:HikvisionSpeaker",
     "http": "vision.alerts.speakers.http:HttpSpeaker",
-    "wav": "vision.alerts.speakers.local:WavSpeaker",
     "onvif": "vision.alerts.speakers.onvif:OnvifSpeaker",
     "rtp": "vision.alerts.speakers.rtp:RtpSpeaker",
     "sip": "vision.alerts.speakers.sip:SipSpeaker",
     "soundcard": "vision.alerts.speakers.local:SoundCardSpeaker",
+    "wav": "vision.alerts.speakers.local:WavSpeaker",
 }
 """kind → module:class. Every class takes (speaker, clock) and refuses options it does not know with ConfigError."""
 
