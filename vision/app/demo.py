@@ -36,13 +36,14 @@ def run_demo(folder: Path, *, footage: Path | None, port: int, model: str, keep:
     if not keep:
         shutil.rmtree(folder / "city", ignore_errors=True)
     with ExitStack() as stack:
-        sandbox = stack.enter_context(_sandbox(folder, footage, clock))
+        port = port or free_port()
+        sandbox = stack.enter_context(_sandbox(folder, footage, port, clock))
         path = _write_city(folder, sandbox, port, model)
         _say("3/4 starting the hub, the worker and an embedded Valkey")
         running = stack.enter_context(everything(load(path), path, log_level="warning"))
         _wait_for(f"{running.url}/readyz", clock)
         _say(f"4/4 up. Open {running.url} in a browser")
-        _say(f"    the city platform's desk is at {sandbox['platform']}/desk, the loudspeaker at {sandbox['speaker']}")
+        _say(f"    the city platform's desk is at {sandbox['platform']}/, the loudspeaker at {sandbox['speaker']}")
         _say("    callers on this machine need no login in the demo; every other configuration asks for one")
         _say("    Ctrl-C ends everything")
         story = _Story(running, clock)
@@ -54,16 +55,17 @@ def run_demo(folder: Path, *, footage: Path | None, port: int, model: str, keep:
 
 
 @contextmanager
-def _sandbox(folder: Path, footage: Path | None, clock: Clock) -> Iterator[dict[str, Any]]:
+def _sandbox(folder: Path, footage: Path | None, port: int, clock: Clock) -> Iterator[dict[str, Any]]:
     """The street, the city platform and the loudspeaker, each a process of its own."""
     clips = footage or _demo_footage(folder)
     names = [clip.name for clip in clips_in(clips)]
     rtsp, platform, speaker = free_port(), free_port(), free_port()
     logs = folder / "city"
+    callback = f"http://127.0.0.1:{port}/callbacks/sandbox"
     _say("2/4 starting simulated cameras (RTSP), the sandbox city platform and the virtual loudspeaker")
     children = [
         Child("cameras", ["vision.sandbox.cameras", "--footage", str(clips), "--port", str(rtsp)], clock),
-        Child("platform", ["vision.sandbox.platform", "--port", str(platform), "--secret", _SECRET], clock),
+        Child("platform", [*_PLATFORM, "--port", str(platform), "--callback", callback], clock),
         Child("speaker", ["vision.sandbox.speaker", "--port", str(speaker), "--folder", str(logs / "spoken")], clock),
     ]
     for child in children:
@@ -85,6 +87,7 @@ def _sandbox(folder: Path, footage: Path | None, clock: Clock) -> Iterator[dict[
 
 
 _SECRET = secrets.token_hex(16)
+_PLATFORM = ["vision.sandbox.platform", "--secret", _SECRET]
 
 
 def _demo_footage(folder: Path) -> Path:

@@ -1,29 +1,30 @@
 """Puts the hub together: incidents, outbox, page and API over one database."""
 
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
+from sqlalchemy.orm import Session
 
 from vision.alerts.build import build_loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.api.accounts import Accounts, invite
 from vision.api.app import create_app
+from vision.api.callbacks import platform_router
 from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
 from vision.api.services import ApiSettings, HubServices
-from vision.cases.build import Surroundings, build_codes, build_dispatch, build_links, build_platforms, build_routes
-from vision.cases.handler import CaseHandler
+from vision.app.casework import casework
+from vision.cases.build import build_dispatch, build_routes
+from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
+from vision.cases.platform import CaseReport
 from vision.cases.routing import route
 from vision.config.schema import CityConfig
 from vision.console.site import add_console
 from vision.core.clock import Clock, SystemClock
-from vision.core.delivery import DeliveryHandler
 from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
@@ -31,6 +32,7 @@ from vision.hub.build import build_ladders
 from vision.hub.incidents import IncidentService
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
+from vision.incidents.events import CaseStatusReported
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
@@ -40,6 +42,7 @@ from vision.storage.registry import Registry
 log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
+_CASEWORK = (DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,11 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         surroundings.refresh()
         wake = _Wakeups([feed.poke])
         incidents = IncidentService(database, clock, surroundings, route=_routing(city), nudge=wake)
+        cases = casework(city, database, blobs, clock, _reporting(incidents))
         dispatcher = Dispatcher(
             database,
             clock,
-            {**_handlers(city, database, blobs, clock), DeliveryKind.ANNOUNCE: loudspeakers.announcer},
+            {**dict.fromkeys(_CASEWORK, cases.handler), DeliveryKind.ANNOUNCE: loudspeakers.announcer},
             settings=build_dispatch(city.cases),
             settled=incidents.settled,
         )
@@ -119,9 +123,11 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         )
         app = create_app(services)
         add_console(app)
+        app.include_router(platform_router(cases.callbacks, database, blobs, clock, cases.link_secret))
         server = ApiServer(app, feed, host=city.server.host, port=city.server.port)
         follow = _Follower(registry, board, surroundings, clock)
-        running = Hub(bus, incidents, clock, {"outbox": dispatcher.run, "registry": follow.run})
+        loops = {"outbox": dispatcher.run, "registry": follow.run, "platforms": cases.follower.run}
+        running = Hub(bus, incidents, clock, loops)
         follow.once()
         server.start()
         stack.callback(server.stop)
@@ -140,37 +146,15 @@ def adopt(city: CityConfig, registry: Registry) -> None:
     log.info("configuration_adopted", cameras=len(cameras), speakers=len(speakers), changed=changed)
 
 
-def link_secret(data: Path) -> str:
-    """The key of signed evidence links: made once, kept in the data folder for this user alone.
+def _reporting(incidents: IncidentService) -> Reported:
+    """What a platform says of its case becomes an event of the incident, in the same transaction."""
 
-    Raises:
-        StorageError: it can be neither read nor written.
-    """
-    path = data / "link-secret"
-    try:
-        if not path.exists():
-            data.mkdir(parents=True, exist_ok=True)
-            made = path.with_suffix(".new")
-            made.touch(mode=0o600)
-            made.write_text(secrets.token_hex(32), encoding="ascii")
-            made.rename(path)
-        return path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise StorageError(f"link secret {path}: {error.strerror}") from error
+    def report(session: Session, incident_id: str, platform: str, said: CaseReport) -> None:
+        if said.status is not None:
+            event = CaseStatusReported(platform, said.status, said.words, said.reason)
+            incidents.apply(session, incident_id, event)
 
-
-def _handlers(
-    city: CityConfig, database: Database, blobs: ObjectBlobs, clock: Clock
-) -> dict[DeliveryKind, DeliveryHandler]:
-    links = build_links(city.cases, city.public_url, link_secret(city.data), clock)
-    cases = CaseHandler(
-        database,
-        clock,
-        build_platforms(city.cases, Surroundings(blobs, links, clock)),
-        build_codes(city.cases),
-        reconcile_after_s=city.cases.reconcile_after_s,
-    )
-    return dict.fromkeys((DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE), cases)
+    return report
 
 
 def _routing(city: CityConfig) -> Callable[[ViolationType, str], list[str]]:
