@@ -1,7 +1,9 @@
 """Puts together what has to do with the city's platforms: sending, following, callbacks, links to evidence."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from vision.cases.build import (
     Surroundings,
@@ -9,13 +11,13 @@ from vision.cases.build import (
     build_links,
     build_pacing,
     build_platforms,
-    link_secret,
 )
 from vision.cases.callbacks import Callbacks, CallbackSettings
 from vision.cases.follow import CaseFollower, Followed, Reported
 from vision.cases.handler import CaseHandler
 from vision.config.schema import CityConfig
 from vision.core.clock import Clock
+from vision.core.errors import StorageError
 from vision.core.ports import BlobStore
 from vision.storage.database import Database
 
@@ -58,3 +60,22 @@ def casework(city: CityConfig, database: Database, blobs: BlobStore, clock: Cloc
         Callbacks(database, clock, calling, reported),
         secret,
     )
+
+
+def link_secret(data: Path) -> str:
+    """The key of signed evidence links: made once, kept in the data folder for this user alone.
+
+    Raises:
+        StorageError: it can be neither read nor written.
+    """
+    path = data / "links.key"
+    try:
+        if not path.exists():
+            data.mkdir(parents=True, exist_ok=True)
+            made = path.with_suffix(".new")
+            made.touch(mode=0o600)
+            made.write_text(secrets.token_hex(32), encoding="ascii")
+            made.rename(path)
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise StorageError(f"link secret {path}: {error.strerror}") from error
