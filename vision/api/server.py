@@ -33,6 +33,7 @@ class ApiServer:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((self._host, self.port))
+            bound.listen(2048)  # from here on callers wait instead of being refused
         except OSError as error:
             bound.close()
             raise NotThereError(f"cannot listen on {self._host}:{self.port}: {error.strerror}") from error

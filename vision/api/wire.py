@@ -375,3 +375,15 @@ class CameraViews(Wire):
 
     id: str
     views: dict[str, dict[str, Any]]
+
+
+class DryRunObject(Wire):
+    name: str
+    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in 0–1 of the view")
+    stayed_s: float
+    kept: bool = Field(description="Stayed longer than the zone's dwell: would have been a violation.")
+
+
+class DryRun(Wire):
+    looks: int
+    objects: list[DryRunObject]

@@ -49,7 +49,7 @@ async def stream(
 
 @router.websocket("/ws")
 async def socket(websocket: WebSocket, cursor: int | None = None) -> None:
-    """The same alerts, one JSON message each; `cursor` resumes."""
+    """The same alerts, one JSON message each, after one that tells the cursor; `cursor` resumes."""
     try:
         who = await run_in_threadpool(admit, websocket, Scope.INCIDENTS_READ)
     except HTTPException as error:
@@ -58,6 +58,7 @@ async def socket(websocket: WebSocket, cursor: int | None = None) -> None:
     feed: AlertFeed = websocket.app.state.context.services.feed
     at = feed.head if cursor is None or cursor < 0 else cursor
     await websocket.accept()
+    await websocket.send_text(f'{{"cursor": {at}}}')
     gone = asyncio.create_task(_until_gone(websocket))
     try:
         while not gone.done() and not feed.stopped:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Query, Request, Response
@@ -11,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 
 from vision.api import wire
 from vision.api.access import Principal, Scope, needs
-from vision.api.conditional import etag_of, send
+from vision.api.conditional import send, send_bytes
 from vision.api.context import Context, Hub
+from vision.api.dry_run import tried
 from vision.api.problems import RESPONSES
 from vision.api.routes.cameras import visible_camera
 from vision.config.registry import CalibrationPoint, CameraConfig, ZoneConfig
@@ -80,6 +82,36 @@ def put_camera(hub: Hub, who: Engineer, camera_id: str, body: CameraConfig) -> d
     return {"status": "accepted"}
 
 
+@router.patch("/{camera_id}", response_model=wire.Accepted)
+def change_camera(
+    hub: Hub, who: Engineer, camera_id: str, body: Annotated[dict[str, Any], Body(examples=[{"enabled": False}])]
+) -> dict[str, Any]:
+    """Change some of a camera's settings; the others stay."""
+    visible_camera(hub, who, camera_id)
+    if "url" in body and _MASK in str(body["url"]):
+        raise HTTPException(422, "url: give the whole address with its password, this one is masked")
+    _put(
+        hub,
+        who,
+        camera_id,
+        {**hub.services.registry.document("camera", camera_id), **body},
+        detail={"set": sorted(body)},
+    )
+    return {"status": "accepted"}
+
+
+@router.post("/{camera_id}/views/{view_id}/dry-run", response_model=wire.DryRun)
+def dry_run(hub: Hub, who: Engineer, camera_id: str, view_id: str, zone: ZoneConfig) -> dict[str, Any]:
+    """What a zone would have found in the last hour, from the objects that the view's kept findings name.
+
+    Only looks at what the present zones of the view reported: a place that no zone covered has no record.
+    """
+    visible_camera(hub, who, camera_id)
+    since = hub.services.clock.now() - timedelta(hours=1)
+    with hub.services.database.reading() as session:
+        return tried(session, camera_id, view_id, zone.to_core("trial"), since)
+
+
 @router.delete("/{camera_id}", status_code=204)
 def remove_camera(hub: Hub, who: Engineer, camera_id: str) -> None:
     """Take a camera out; its incidents stay."""
@@ -94,18 +126,22 @@ def remove_camera(hub: Hub, who: Engineer, camera_id: str) -> None:
     response_class=Response,
 )
 async def get_look(
+    *,
     hub: Hub,
     who: Annotated[Principal, needs(Scope.EVIDENCE_READ)],
+    request: Request,
     camera_id: str,
     reason: Annotated[str, Query(max_length=200)] = "",
+    wait: Annotated[bool, Query(description="Wait a few seconds for a picture when there is none yet.")] = True,
 ) -> Response:
     """The camera's current picture; asks its worker for one and waits a few seconds for it."""
     await run_in_threadpool(_looked, hub, who, camera_id, reason)
-    for _ in range(int(_LOOK_WAIT_S / _STREAM_EVERY_S)):
+    for _ in range(int(_LOOK_WAIT_S / _STREAM_EVERY_S) if wait else 1):
         picture = await run_in_threadpool(hub.services.board.look, camera_id)
         if picture is not None:
-            return Response(picture, media_type="image/jpeg", headers={"ETag": etag_of(picture)})
-        await asyncio.sleep(_STREAM_EVERY_S)
+            return send_bytes(request, picture, media_type="image/jpeg", cache="no-store")
+        if wait:
+            await asyncio.sleep(_STREAM_EVERY_S)
     raise HTTPException(503, "no picture yet: the camera's worker has sent none", headers={"Retry-After": "3"})
 
 

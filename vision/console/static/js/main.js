@@ -1,18 +1,33 @@
 // Begins: who is here, which page, and the frame around every page.
 
-import { get, put, setCsrf } from "./api.js";
+import { del, get, put, setCsrf } from "./api.js";
 import { Actions } from "./actions.js";
 import { button, fill, h, icon } from "./dom.js";
 import { lang, setLanguage, t } from "./i18n.js";
 import { chime } from "./sound.js";
 import { Store } from "./store.js";
-import { queuePage } from "./queue.js";
+import { gate } from "./login.js";
+import { adminPage } from "./admin.js";
+import { fleetPage } from "./fleet.js";
+import { historyPage } from "./history.js";
 import { incidentPage } from "./incident.js";
+import { mapPage } from "./map.js";
+import { queuePage } from "./queue.js";
+import { statisticsPage } from "./statistics.js";
 import { fail } from "./toast.js";
+import { wallPage } from "./wall.js";
+import { zonesPage } from "./zones.js";
 
 const CAMERAS_EVERY_MS = 3000;
 const PAGES = [
   { name: "queue", path: /^\/console\/(?:queue(?:\/([^/]+))?)?$/, home: "/console/", iconName: "queue", open: queuePage },
+  { name: "wall", path: /^\/console\/wall$/, home: "/console/wall", iconName: "wall", scope: "evidence:read", open: wallPage },
+  { name: "map", path: /^\/console\/map$/, home: "/console/map", iconName: "map", open: mapPage },
+  { name: "history", path: /^\/console\/history$/, home: "/console/history", iconName: "history", open: historyPage },
+  { name: "statistics", path: /^\/console\/statistics$/, home: "/console/statistics", iconName: "chart", scope: "statistics:read", open: statisticsPage },
+  { name: "fleet", path: /^\/console\/fleet$/, home: "/console/fleet", iconName: "fleet", open: fleetPage },
+  { name: "zones", path: /^\/console\/zones(?:\/([^/]+))?$/, home: "/console/zones", iconName: "zones", scope: "registry:write", open: zonesPage },
+  { name: "admin", path: /^\/console\/admin(?:\/([^/]+))?$/, home: "/console/admin", iconName: "admin", scope: "deliveries:manage", open: adminPage },
   { name: "incident", path: /^\/console\/incidents\/([^/]+)$/, open: incidentPage },
 ];
 const KEYS = { c: "confirm", r: "reject", s: "speak", f: "file", u: "undo", n: "next", j: "next", ArrowDown: "next", k: "previous", ArrowUp: "previous", Home: "first", o: "open", Enter: "open" };
@@ -40,6 +55,7 @@ class App {
     this.store.addEventListener("reset", () => { this.paintTop(); this.paintNav(); });
     this.store.addEventListener("alert", (event) => this.onAlert(event.detail));
     addEventListener("popstate", () => this.open());
+    addEventListener("signed-out", () => location.replace(`/console/login?next=${encodeURIComponent(location.pathname)}`));
     document.addEventListener("click", (event) => this.followLink(event));
     this.open();
     this.loadCameras();
@@ -77,6 +93,7 @@ class App {
       h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
       button("", { iconName: this.sound ? "bell" : "mute", kind: "flat square", title: t("sound"), onclick: () => { this.sound = !this.sound; localStorage.setItem("sound", this.sound ? "on" : "off"); this.paintTop(); } }),
       button("", { iconName: "sun", kind: "flat square", title: t("theme"), onclick: () => this.prefer("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark") }),
+      this.me.by === "session" && button(t("sign_out"), { kind: "flat s", onclick: () => del("/session").finally(() => location.replace("/console/login")) }),
       button(t("language"), { kind: "flat s", id: "language", onclick: () => this.prefer("language", lang() === "zh" ? "en" : "zh") }));
   }
 
@@ -163,6 +180,7 @@ function shiftStart() {
 }
 
 async function begin() {
+  if (await gate()) return;
   try {
     const me = await get("/me", { quiet: true });
     setCsrf(me.csrf);

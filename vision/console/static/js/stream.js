@@ -1,4 +1,5 @@
 // Follows the alert stream; after a break it goes on from the last alert seen, whoever closed the line.
+// A WebSocket, because browsers allow a host only six HTTP/1.1 connections and a stream would keep one for each tab.
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
@@ -9,26 +10,30 @@ export class AlertStream {
     this.onState = onState;
     this.cursor = cursor;
     this.wait = FIRST_WAIT_MS;
-    this.source = null;
+    this.socket = null;
     this.timer = null;
     this.open();
   }
 
   open() {
     const after = this.cursor === null ? "" : `?cursor=${this.cursor}`;
-    this.source = new EventSource(`/api/v1/alerts/stream${after}`);
-    this.source.addEventListener("open", () => {
-      this.wait = FIRST_WAIT_MS;
-      this.onState("live");
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/api/v1/alerts/ws${after}`);
+    this.socket = socket;
+    socket.addEventListener("message", (event) => {
+      const message = JSON.parse(event.data);
+      if (message.cursor !== undefined) {
+        // The first message: the line stands, and this is where it begins.
+        this.cursor = message.cursor;
+        this.wait = FIRST_WAIT_MS;
+        this.onState("live");
+        return;
+      }
+      this.cursor = message.id;
+      this.onAlert(message);
     });
-    this.source.addEventListener("cursor", (event) => { this.cursor = Number(event.lastEventId); });
-    this.source.addEventListener("alert", (event) => {
-      this.cursor = Number(event.lastEventId);
-      this.onAlert(JSON.parse(event.data));
-    });
-    this.source.addEventListener("error", () => {
-      // The browser gives up for good on some answers (a proxy's 502, a restart): always reopen ourselves.
-      this.source.close();
+    socket.addEventListener("close", () => {
+      if (this.socket !== socket) return;
       this.onState("broken");
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.open(), this.wait * (0.7 + Math.random() * 0.6));
@@ -38,6 +43,8 @@ export class AlertStream {
 
   close() {
     clearTimeout(this.timer);
-    this.source?.close();
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
   }
 }

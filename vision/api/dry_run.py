@@ -1,0 +1,52 @@
+"""What a zone would have found: kept findings' objects judged again by where they stood and for how long."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from vision.core.findings import Finding, FindingObject
+from vision.core.geometry import foot, iou, share_inside
+from vision.core.registry import Zone
+from vision.storage.tables import FindingRow
+
+_SAME_PLACE_IOU = 0.5
+_INSIDE = 0.5
+_DEFAULT_DWELL_S = 180.0
+_MOST_FINDINGS = 5000
+
+
+def tried(session: Session, camera_id: str, view_id: str, zone: Zone, since: datetime) -> dict[str, Any]:
+    """Objects whose foot or most of whose box lies in the zone; `kept` when they stayed longer than its dwell."""
+    rows = session.scalars(
+        select(FindingRow)
+        .where(FindingRow.camera_id == camera_id, FindingRow.view_id == view_id, FindingRow.at >= since)
+        .order_by(FindingRow.at.desc())
+        .limit(_MOST_FINDINGS)
+    ).all()
+    places: list[FindingObject] = []
+    for row in rows:
+        for thing in Finding.from_record(row.record).objects:
+            if not any(thing.name == known.name and iou(thing.box, known.box) > _SAME_PLACE_IOU for known in places):
+                places.append(thing)
+    inside = [thing for thing in places if _stands_in(zone, thing) and thing.name not in zone.allowed]
+    dwell_s = zone.dwell_s or _DEFAULT_DWELL_S
+    return {
+        "looks": len({row.at for row in rows}),
+        "objects": [
+            {
+                "name": thing.name,
+                "box": list(thing.box),
+                "stayed_s": (thing.last_seen - thing.first_seen).total_seconds(),
+                "kept": (thing.last_seen - thing.first_seen).total_seconds() >= dwell_s,
+            }
+            for thing in inside
+        ],
+    }
+
+
+def _stands_in(zone: Zone, thing: FindingObject) -> bool:
+    x, y = foot(thing.box)
+    at_foot = (x - 0.001, y - 0.002, x + 0.001, y)
+    return share_inside(zone.polygon, at_foot, grid=2) > 0 or share_inside(zone.polygon, thing.box) >= _INSIDE

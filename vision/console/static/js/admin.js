@@ -1,0 +1,91 @@
+// Administration: people, keys, what was done, what could not be delivered, and when to stay silent.
+
+import { del, get, patch, post, query } from "./api.js";
+import { button, fill, h } from "./dom.js";
+import { t, when } from "./i18n.js";
+import { TYPES } from "./labels.js";
+import { ask, fail, toast } from "./toast.js";
+
+const ROLES = ["viewer", "operator", "supervisor", "engineer", "admin"];
+const TABS = [["users", "access:manage"], ["keys", "access:manage"], ["audit", "audit:read"], ["deliveries", "deliveries:manage"], ["suppressions", "suppressions:manage"]];
+const roleName = (role) => t(role === "admin" ? "admin_role" : role);
+const list = (text) => text.split(/[,,\s]+/).filter(Boolean);
+
+export function adminPage(app, page, tab) {
+  const tabs = TABS.filter(([, scope]) => app.actions.may(scope)).map(([name]) => name);
+  const current = tabs.includes(tab) ? tab : tabs[0];
+  const body = h("div", { class: "table-wrap" });
+  fill(page, h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("admin")), tabs.map((name) => h("a", { class: "tab", href: `/console/admin/${name}`, "aria-selected": String(name === current), role: "tab" }, t(`admin_${name}`))))), body);
+  const show = { users, keys, audit, deliveries, suppressions }[current];
+  if (show) show(body).catch(fail);
+}
+
+const table = (heads, rows) => h("table", { class: "table" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", {}, name && t(name))))), h("tbody", {}, rows.length ? rows : h("tr", {}, h("td", { class: "muted", colspan: heads.length }, t("none")))));
+const row = (...cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)));
+const guarded = (work, after) => async () => { try { const value = await work(); await after?.(value); } catch (error) { fail(error); } };
+const roleSelect = (role, props = {}) => h("select", { class: "input s", ...props }, ROLES.map((name) => h("option", { value: name, selected: name === role }, roleName(name))));
+
+function showSecret(title, hint, secret) {
+  const text = h("input", { class: "input mono", readonly: true, value: secret, onfocus: (e) => e.target.select() });
+  return ask(title, h("div", { class: "stack" }, h("p", { class: "small muted" }, hint), text), { okLabel: t("ok") });
+}
+const showLink = ({ name, token }) => showSecret(name, t("link_hint"), `${location.origin}/console/welcome#${token}`);
+
+async function users(body) {
+  const again = () => users(body);
+  const found = await get("/admin/users");
+  const add = async () => {
+    const name = h("input", { class: "input", required: true, pattern: "[^\\s\\/#?%:]{1,80}" }), role = roleSelect("operator", { class: "input" }), districts = h("input", { class: "input", placeholder: t("comma_list") });
+    const given = await ask(t("add_user"), h("div", { class: "stack" }, h("label", { class: "field" }, t("name"), name), h("label", { class: "field" }, t("role"), role), h("label", { class: "field" }, t("districts"), districts)), { read: () => ({ name: name.value.trim(), role: role.value, districts: list(districts.value) }) });
+    if (given) await guarded(() => post("/admin/users", given), async (link) => { await showLink(link); await again(); })();
+  };
+  fill(body, h("div", { class: "line table-tools" }, button(t("add_user"), { iconName: "plus", kind: "primary", onclick: add })),
+    table(["name", "role", "districts", "password", "status", ""], found.map((u) => row(h("b", {}, u.name),
+      roleSelect(u.role, { "aria-label": t("role"), onchange: (e) => guarded(() => patch(`/admin/users/${encodeURIComponent(u.name)}`, { role: e.target.value }), again)() }), u.districts.join(", ") || t("all"), u.has_password ? t("password_set") : t("password_unset"),
+      h("span", { class: `chip ${u.enabled ? "green" : ""}` }, u.enabled ? t("enabled") : t("disabled")),
+      h("div", { class: "line" }, button(t("new_link"), { kind: "s", onclick: guarded(() => post(`/admin/users/${encodeURIComponent(u.name)}/link`), showLink) }), button(u.enabled ? t("disable") : t("enable"), { kind: "s", onclick: guarded(() => patch(`/admin/users/${encodeURIComponent(u.name)}`, { enabled: !u.enabled }), again) }))))));
+}
+
+async function keys(body) {
+  const again = () => keys(body);
+  const found = await get("/admin/keys");
+  const add = async () => {
+    const name = h("input", { class: "input", required: true, pattern: "[^\\s\\/#?%:]{1,80}" }), role = roleSelect("viewer", { class: "input" }), days = h("input", { class: "input", type: "number", min: 1, max: 3650 });
+    const given = await ask(t("add_key"), h("div", { class: "stack" }, h("label", { class: "field" }, t("name"), name), h("label", { class: "field" }, t("role"), role), h("label", { class: "field" }, t("days_valid"), days)), { read: () => ({ name: name.value.trim(), role: role.value, days: days.value ? Number(days.value) : null }) });
+    if (given) await guarded(() => post("/admin/keys", given), async (made) => { await showSecret(made.name, t("key_hint"), made.key); await again(); })();
+  };
+  fill(body, h("div", { class: "line table-tools" }, button(t("add_key"), { iconName: "plus", kind: "primary", onclick: add })),
+    table(["name", "role", "created", "expires", "status", ""], found.map((k) => row(h("b", {}, k.name), roleName(k.role), when(k.created_at, { date: "full" }), k.expires_at ? when(k.expires_at, { date: "full" }) : "—", k.revoked_at ? h("span", { class: "chip red" }, t("revoked")) : h("span", { class: "chip green" }, t("valid")), !k.revoked_at && button(t("revoke"), { kind: "s", onclick: guarded(() => del(`/admin/keys/${k.id}`), again) })))));
+}
+
+async function audit(body, wanted = {}, cursor = null, before = []) {
+  const page = await get(`/admin/audit${query({ ...wanted, cursor, limit: 100 })}`);
+  const items = [...before, ...page.items];
+  const filter = (name) => h("input", { class: "input s", placeholder: t(name), "aria-label": t(name), value: wanted[name] ?? "", onchange: (e) => audit(body, { ...wanted, [name]: e.target.value.trim() }).catch(fail) });
+  fill(body, h("div", { class: "line wrap table-tools" }, filter("actor"), filter("action"), filter("subject")),
+    table(["time", "actor", "action", "subject", "reason", ""], items.map((e) => row(when(e.at, { date: "full" }), e.actor, e.action, h("span", { class: "mono tiny" }, e.subject), e.reason, h("span", { class: "mono tiny muted clip detail", title: JSON.stringify(e.detail) }, JSON.stringify(e.detail) === "{}" ? "" : JSON.stringify(e.detail))))),
+    page.next_cursor && button(t("more"), { onclick: () => audit(body, wanted, page.next_cursor, items).catch(fail) }));
+}
+
+async function deliveries(body, status = "dead") {
+  const found = await get(`/admin/deliveries?status=${status}`);
+  fill(body, h("div", { class: "line table-tools" }, ["dead", "pending", "sending", "delivered"].map((name) => button(t(`delivery_${name}`), { kind: "s", pressed: name === status, onclick: () => deliveries(body, name).catch(fail) }))),
+    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && button(t("resend"), { kind: "s", onclick: guarded(() => post(`/admin/deliveries/${d.id}/resend`), () => { toast(t("resent")); return deliveries(body, status); }) })))));
+}
+
+async function suppressions(body) {
+  const again = () => suppressions(body);
+  const found = await get("/admin/suppressions");
+  const add = async () => {
+    const local = (hours) => { const d = new Date(Date.now() + hours * 3600e3); return new Date(d - d.getTimezoneOffset() * 60e3).toISOString().slice(0, 16); };
+    const begin = h("input", { class: "input", type: "datetime-local", value: local(0), required: true }), end = h("input", { class: "input", type: "datetime-local", value: local(4), required: true }), reason = h("input", { class: "input", required: true, maxlength: 500 });
+    const type = h("select", { class: "input" }, h("option", { value: "" }, t("everything")), TYPES.map((name) => h("option", { value: name }, t(name))));
+    const text = Object.fromEntries(["districts", "cameras", "zones", "grids"].map((name) => [name, h("input", { class: "input", placeholder: t("comma_list") })]));
+    const given = await ask(t("add_suppression"), h("div", { class: "stack" }, h("div", { class: "two" }, h("label", { class: "field" }, t("from"), begin), h("label", { class: "field" }, t("to"), end)), h("label", { class: "field" }, t("reason"), reason), h("label", { class: "field" }, t("type"), type), Object.entries(text).map(([name, input]) => h("label", { class: "field" }, t(name === "zones" ? "zones_list" : name), input))),
+      { read: () => ({ begins_at: new Date(begin.value).toISOString(), ends_at: new Date(end.value).toISOString(), reason: reason.value, types: type.value ? [type.value] : [], ...Object.fromEntries(Object.entries(text).map(([name, input]) => [name, list(input.value)])) }) });
+    if (given) await guarded(() => post("/admin/suppressions", given), again)();
+  };
+  const scope = (d) => ["types", "districts", "cameras", "zones", "grids"].filter((n) => d[n]?.length).map((n) => `${t(n === "zones" ? "zones_list" : n)}: ${d[n].map((x) => (n === "types" ? t(x) : x)).join(", ")}`).join(" · ") || t("all");
+  fill(body, h("div", { class: "line table-tools" }, button(t("add_suppression"), { iconName: "plus", kind: "primary", onclick: add })),
+    table(["from", "to", "scope", "reason", "approved_by", ""], found.map((s) => row(when(s.begins_at, { date: "full" }), when(s.ends_at, { date: "full" }), scope(s.document), s.reason, s.approved_by, new Date(s.ends_at) > new Date() && button(t("end_now"), { kind: "s", onclick: guarded(() => del(`/admin/suppressions/${s.id}`), again) })))));
+}
