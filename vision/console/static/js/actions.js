@@ -45,16 +45,19 @@ export class Actions {
     this.app.store.dispatchEvent(new CustomEvent("unjudged", { detail: { id: item.id } }));
   }
 
-  flush(leaving = false) {
+  // Sends the verdict that waits; resolves when it is there.
+  async flush(leaving = false) {
     if (!this.pending) return;
     const { item, verdict, reason, timer, closeToast } = this.pending;
     clearTimeout(timer);
     closeToast();
     this.pending = null;
-    post(`/incidents/${item.id}/verdict`, { verdict, reason }, { keepalive: leaving }).catch((error) => {
+    try {
+      await post(`/incidents/${item.id}/verdict`, { verdict, reason }, { keepalive: leaving });
+    } catch (error) {
       fail(error);
       this.app.store.dispatchEvent(new CustomEvent("unjudged", { detail: { id: item.id } }));
-    });
+    }
   }
 
   async file(item) {

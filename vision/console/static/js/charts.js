@@ -4,15 +4,17 @@ import { button, h, svg } from "./dom.js";
 import { t } from "./i18n.js";
 import { save } from "./fleet.js";
 
-const W = 760, H = 240, LEFT = 40, BOTTOM = 26, TOP = 10;
+const H = 240, LEFT = 40, BOTTOM = 26, TOP = 10;
+const HALF = 760, WHOLE = 1500; // drawn widths, so that text has one size beside and across
 
 // series: [{name, colour, values}], labels: one for each value.
-export function stacked(labels, series) {
+export function stacked(labels, series, { wide: whole = false } = {}) {
+  const W = whole ? WHOLE : HALF;
   const totals = labels.map((_, i) => series.reduce((sum, s) => sum + s.values[i], 0));
   const top = niceTop(Math.max(1, ...totals));
   const step = (W - LEFT) / Math.max(1, labels.length), wide = Math.max(2, Math.min(38, step * 0.7));
   const y = (value) => H - BOTTOM - (H - BOTTOM - TOP) * value / top;
-  const parts = axis(top, y);
+  const parts = axis(W, top, y);
   const every = Math.max(1, Math.ceil(labels.length / 12));
   labels.forEach((label, i) => {
     let base = 0;
@@ -27,10 +29,11 @@ export function stacked(labels, series) {
 }
 
 export function line(labels, series, { percent = false } = {}) {
+  const W = HALF;
   const top = percent ? 1 : niceTop(Math.max(1, ...series.flatMap((s) => s.values.filter((v) => v !== null))));
   const x = (i) => LEFT + (W - LEFT - 10) * (labels.length > 1 ? i / (labels.length - 1) : 0.5);
   const y = (value) => H - BOTTOM - (H - BOTTOM - TOP) * value / top;
-  const parts = axis(top, y, percent);
+  const parts = axis(W, top, y, percent);
   const every = Math.max(1, Math.ceil(labels.length / 12));
   labels.forEach((label, i) => { if (i % every === 0) parts.push(svg("text", { x: x(i), y: H - 8, "text-anchor": "middle", class: "tick" }, label)); });
   for (const s of series) {
@@ -50,7 +53,7 @@ export function bars(rows) {
   }));
 }
 
-function axis(top, y, percent = false) {
+function axis(W, top, y, percent = false) {
   return [0, 0.25, 0.5, 0.75, 1].flatMap((share) => [
     svg("line", { x1: LEFT, x2: W, y1: y(top * share), y2: y(top * share), class: "grid" }),
     svg("text", { x: LEFT - 6, y: y(top * share) + 4, "text-anchor": "end", class: "tick" }, percent ? `${share * 100}%` : Number((top * share).toFixed(1)))]);
@@ -70,6 +73,7 @@ export function chartCard(title, chart, legend = [], name = "chart") {
 
 // Styles are written into a copy, so that the picture looks as the page does.
 async function savePng(chart, name) {
+  const [, , W] = chart.getAttribute("viewBox").split(" ").map(Number);
   const copy = chart.cloneNode(true), style = getComputedStyle(document.documentElement);
   const colour = (key) => style.getPropertyValue(`--${key}`).trim();
   for (const text of copy.querySelectorAll(".tick")) { text.setAttribute("fill", colour("muted")); text.setAttribute("font-size", "11"); text.setAttribute("font-family", "sans-serif"); }

@@ -52,8 +52,8 @@ export class IncidentView {
       h("div", { class: "line wrap" }, h("h1", {}, kindName(item)), statusChip(item.status), colourChip(item.colour),
         item.case && caseChip(item.case), item.verdict && h("span", { class: "chip" }, `${t(`verdict_${item.verdict}`)} · ${(item.verdict_by || "").replace(/^operator:/, "")}`),
         item.claimed_by && item.claimed_by !== this.app.me.name && h("span", { class: "chip amber" }, t("claimed_by", { name: item.claimed_by }))),
-      h("p", { class: "muted" }, [item.place, this.app.cameraName(item.camera_id), item.district].filter(Boolean).join(" · "),
-        h("span", { class: "line right" })));
+      h("p", { class: "muted" }, [item.place, this.app.cameraName(item.camera_id), item.district].filter(Boolean).join(" · ")),
+      item.why && h("p", { class: "why" }, words(item.why)));
   }
 
   pictures(item) {
@@ -98,8 +98,7 @@ export class IncidentView {
     const detail = this.detail;
     const row = (name, value) => value ? [h("dt", {}, name), h("dd", {}, value)] : [];
     return h("div", { class: "columns" },
-      h("section", {}, h("h3", {}, t("why")), h("p", { class: "why" }, words(item.why)),
-        h("dl", { class: "facts" },
+      h("section", {}, h("h3", {}, t("facts")), h("dl", { class: "facts" },
           row(t("began"), when(item.began_at, { date: "full" })),
           row(item.ended_at ? t("ended") : t("lasting"), item.ended_at ? when(item.ended_at, { date: "full" }) : lasted(item.began_at)),
           row(t("last_seen"), when(item.last_seen_at)),

@@ -93,7 +93,7 @@ class App {
       h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
       button("", { iconName: this.sound ? "bell" : "mute", kind: "flat square", title: t("sound"), onclick: () => { this.sound = !this.sound; localStorage.setItem("sound", this.sound ? "on" : "off"); this.paintTop(); } }),
       button("", { iconName: "sun", kind: "flat square", title: t("theme"), onclick: () => this.prefer("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark") }),
-      this.me.by === "session" && button(t("sign_out"), { kind: "flat s", onclick: () => del("/session").finally(() => location.replace("/console/login")) }),
+      this.me.by === "session" && button(t("sign_out"), { kind: "flat s", onclick: () => this.signOut() }),
       button(t("language"), { kind: "flat s", id: "language", onclick: () => this.prefer("language", lang() === "zh" ? "en" : "zh") }));
   }
 
@@ -112,6 +112,12 @@ class App {
       this.paintTop();
       this.store.dispatchEvent(new CustomEvent("cameras"));
     } catch (error) { if (error.status) fail(error); }
+  }
+
+  async signOut() {
+    await this.actions.flush();
+    await del("/session").catch(() => {});
+    location.replace("/console/login");
   }
 
   cameraName(id) {

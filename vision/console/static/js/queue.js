@@ -209,7 +209,7 @@ class Queue {
     row.className = `row g${item.gravity}`;
     row.querySelector(".row-title").textContent = kindName(item);
     row.querySelector(".row-place").textContent = [item.place, this.app.cameraName(item.camera_id)].filter(Boolean).join(" · ");
-    fill(row.querySelector(".row-status"), item.case ? caseChip({ ...item.case, id: null }) : item.status === "open" ? null : statusChip(item.status));
+    fill(row.querySelector(".row-status"), item.status === "filed" && item.case ? caseChip({ ...item.case, id: null }) : item.status === "open" ? null : statusChip(item.status));
     fill(row.querySelector(".row-new"), (this.fresh.has(item.id) || item.began_at > this.app.shiftBegan) && h("span", { class: "dot", title: t("unread") }));
     row.querySelector(".row-acts").hidden = item.verdict !== null || !this.app.actions.may("incidents:act");
     const image = row.querySelector(".thumb");

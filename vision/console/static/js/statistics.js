@@ -36,7 +36,7 @@ export function statisticsPage(app, page) {
     const hours = TYPES.map((type) => ({ name: t(type), colour: COLOURS[type], values: figures.hours[type] }));
     fill(body,
       h("div", { class: "figures" }, tile(t("raised"), sum("raised")), tile(t("precision"), judged ? percent(sum("confirmed") / judged) : "—", t("judged", { n: judged })), tile(t("filed_cases"), sum("filed"), t("ai_share", { p: percent(figures.ai_share) })), tile(t("still_open"), sum("open")), tile(t("spoken"), figures.speakers.spoken, t("rectified_after", { n: figures.speakers.rectified_after }))),
-      chartCard(t("trend"), stacked(dayList.map((d) => d.slice(5)), series), series, "trend"),
+      chartCard(t("trend"), stacked(dayList.map((d) => d.slice(5)), series, { wide: true }), series, "trend"),
       h("div", { class: "two" }, chartCard(t("precision"), line(dayList.map((d) => d.slice(5)), precision, { percent: true }), precision, "precision"), chartCard(t("by_hour"), stacked(Array.from({ length: 24 }, (_, i) => String(i)), hours), hours, "hours")),
       h("div", { class: "two" }, h("section", { class: "card" }, h("h2", {}, t("by_type")), h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["type", "raised", "precision", "filed_cases", "still_open", "time_to_gone"].map((n, i) => h("th", { class: i ? "num" : "" }, t(n))))),
         h("tbody", {}, figures.totals.map((x) => h("tr", {}, h("td", {}, t(x.type)), [x.raised, percent(x.precision), x.filed, x.open, x.median_gone_s === null ? "—" : lasted(0, new Date(x.median_gone_s * 1000))].map((v) => h("td", { class: "num" }, v))))))),

@@ -86,6 +86,7 @@ class Wall {
       this.grid.append(tile.element);
       tile.label();
     }
+    this.grid.querySelector(".empty")?.remove();
     if (!this.chosen.length) fill(this.grid, h("div", { class: "empty" }, icon("wall"), h("p", {}, t("no_cameras"))));
   }
 

@@ -44,4 +44,5 @@ export const EN = {
   time: "Time", actor: "Who", action: "Did what", subject: "To what", kind: "Kind", target: "To", incident: "Alert", attempts: "Attempts", their_words: "Their words", resend: "Send again", resent: "Queued again",
   delivery_dead: "Dead", delivery_pending: "Waiting", delivery_sending: "Under way", delivery_delivered: "Delivered", delivery_kind_file: "File", delivery_kind_update: "Update", delivery_kind_close: "Close", delivery_kind_notify: "Notify", delivery_kind_announce: "Announce",
   add_suppression: "New silent window", scope: "Where", types: "Types", zones_list: "Zones", grids: "Grids", approved_by: "Approved by", end_now: "End now",
+  facts: "Facts",
 };

@@ -44,4 +44,5 @@ export const ZH = {
   time: "时间", actor: "操作人", action: "动作", subject: "对象", kind: "种类", target: "对方", incident: "警情", attempts: "次数", their_words: "对方答复", resend: "重新发送", resent: "已重新排队",
   delivery_dead: "失败", delivery_pending: "待发", delivery_sending: "发送中", delivery_delivered: "已送达", delivery_kind_file: "立案", delivery_kind_update: "更新", delivery_kind_close: "结案", delivery_kind_notify: "通知", delivery_kind_announce: "喊话",
   add_suppression: "新建免扰时段", scope: "范围", types: "类型", zones_list: "区域", grids: "网格", approved_by: "批准人", end_now: "立即结束",
+  facts: "要点",
 };
