@@ -17,6 +17,7 @@ from vision.alerts.policy import Ask, Cause, Decision, PolicySettings, decide
 from vision.alerts.record import AnnouncementRecord
 from vision.alerts.speakers import open_speaker
 from vision.alerts.speakers.driver import Proof, SpeakerDriver, address_of
+from vision.alerts.talk import Talk, Told
 from vision.alerts.voice import WAV, Spoken, Voice
 from vision.core.announcements import Announcement, Outcome
 from vision.core.clock import Clock
@@ -33,6 +34,14 @@ _log = structlog.get_logger()
 
 _ECHO_S = 0.6  # the way from packet to air to microphone and back
 Opener = Callable[[Speaker, Clock], SpeakerDriver]
+
+
+class SilencedError(Rejected):
+    """The policy keeps a loudspeaker silent; `why` says so in both languages."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.en)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,52 @@ class Announcer:
             request = replace(request, delivery_key=None)  # the key belongs to the first row only
         assert last is not None
         return last
+
+    def talk(
+        self,
+        speaker_id: str,
+        *,
+        ask: Ask,
+        rate_hz: int,
+        longest_s: float,
+        told: Callable[[Told], None],
+        incident_id: str | None = None,
+    ) -> Talk:
+        """Begin to pass a person's voice on; automatic announcements in earshot end for it.
+
+        Raises:
+            NotThereError: no such speaker.
+            Rejected: the policy says no, or the speaker takes no talk; in words.
+            ConfigError: the speaker's address or options are wrong.
+        """
+        speakers = self._registry.speakers()
+        if speaker_id not in speakers:
+            raise NotThereError(f"there is no speaker {speaker_id}")
+        speaker = speakers[speaker_id]
+        self.floor.clear_for(speaker, ask.actor)
+        decision = self._decide(Request(ask, (speaker_id,)), speaker, list(speakers.values()))
+        if not decision.allowed:
+            silent = self._blank(
+                Request(ask, (speaker_id,), incident_id=incident_id), speaker_id, Outcome.SILENT, decision.why
+            )
+            self._keep(replace(silent, proof={"cause": decision.cause.value, "talk": True}))
+            raise SilencedError(decision.why)
+        talk = Talk(
+            speaker,
+            self._opener(speaker, self._clock),
+            actor=ask.actor,
+            rate_hz=rate_hz,
+            volume=decision.volume,
+            longest_s=longest_s,
+            floor=self.floor,
+            record=self.record,
+            blobs=self._blobs,
+            clock=self._clock,
+            told=told,
+            incident_id=incident_id,
+        )
+        talk.start()
+        return talk
 
     def preview(self, phrase: Phrase, words: Mapping[str, str]) -> Spoken:
         """What the phrase sounds like; raises NotThereError without recording and engine."""

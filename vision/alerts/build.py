@@ -48,4 +48,5 @@ def build_loudspeakers(
         give_up_s=config.give_up_s,
         listen=config.listen,
     )
-    return Loudspeakers(announcer, Desk(announcer, registry, book, mute), book, mute)
+    desk = Desk(announcer, registry, book, mute, longest_talk_s=config.longest_talk_s)
+    return Loudspeakers(announcer, desk, book, mute)

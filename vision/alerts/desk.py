@@ -1,16 +1,17 @@
 """What people do with loudspeakers outside an incident: speak a phrase or a text, stop, mute."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
-from vision.alerts.announcer import Announcer, Request
+from vision.alerts.announcer import Announcer, Request, SilencedError
 from vision.alerts.mute import Mute
 from vision.alerts.phrasebook import PhraseBook
 from vision.alerts.policy import Ask
 from vision.alerts.record import to_record
+from vision.alerts.talk import Talk, Told
 from vision.alerts.voice import Spoken
 from vision.core.announcements import Announcement, Outcome
 from vision.core.errors import NotThereError, Rejected
@@ -23,11 +24,14 @@ _ANSWER_WITHIN_S = 2.0
 class Desk:
     """Starts announcements in their own thread: a caller learns at once that it may speak, not when it is over."""
 
-    def __init__(self, announcer: Announcer, registry: Registry, book: PhraseBook, mute: Mute) -> None:
+    def __init__(
+        self, announcer: Announcer, registry: Registry, book: PhraseBook, mute: Mute, *, longest_talk_s: float
+    ) -> None:
         self._announcer = announcer
         self._registry = registry
         self._book = book
         self._mute = mute
+        self._longest_talk_s = longest_talk_s
 
     def announce(
         self, speaker_id: str, *, text: str, phrase_id: str | None, actor: str, emergency: str = ""
@@ -64,8 +68,28 @@ class Desk:
         if not done:
             return {"outcome": Outcome.SPEAKING.value, "speaker_id": speaker_id}
         if done[0].outcome in {Outcome.SILENT, Outcome.FAILED}:
-            raise Rejected(done[0].reason.en)
+            raise SilencedError(done[0].reason)
         return to_record(done[0])
+
+    def talk(
+        self,
+        speaker_id: str,
+        *,
+        actor: str,
+        rate_hz: int,
+        told: Callable[[Told], None],
+        incident_id: str | None = None,
+        emergency: str = "",
+    ) -> Talk:
+        """Begin to pass a person's voice on; raises as `Announcer.talk`."""
+        return self._announcer.talk(
+            speaker_id,
+            ask=Ask(actor, emergency=emergency),
+            rate_hz=rate_hz,
+            longest_s=self._longest_talk_s,
+            told=told,
+            incident_id=incident_id,
+        )
 
     def stop(self, speaker_id: str, actor: str) -> bool:
         """End what is being said there; False when it was quiet. Raises NotThereError."""
