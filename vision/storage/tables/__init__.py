@@ -2,7 +2,7 @@
 
 from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, User
 from vision.storage.tables.base import Base
-from vision.storage.tables.cases import CallbackRow, CaseRow, OutboxRow
+from vision.storage.tables.cases import CallbackRow, CaseRow, ManifestRow, OutboxRow
 from vision.storage.tables.incidents import (
     AlertRow,
     CommentRow,
@@ -31,6 +31,7 @@ __all__ = [
     "IncidentRow",
     "LogRow",
     "LoginSession",
+    "ManifestRow",
     "OneTimeLink",
     "OutboxRow",
     "PhraseRow",

@@ -69,3 +69,18 @@ class CallbackRow(Base):
     platform: Mapped[str] = mapped_column(String(80), primary_key=True)
     event_id: Mapped[str] = mapped_column(String(120), primary_key=True)
     received_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ManifestRow(Base):
+    """One sealed evidence package. Each names the hash of the one before, so that a missing or altered one shows."""
+
+    __tablename__ = "manifests"
+    __table_args__ = (Index(None, "incident_id", "seq"),)
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id"))
+    incident_version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    previous: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)  # the manifest itself, as it was hashed
+    sealed_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""Evidence packages: sealed, chained, verified offline, printed, and blurred for publication."""
