@@ -1,0 +1,1 @@
+"""Training of street-n, the default model: one backbone, COCO's classes and the garbage classes."""

@@ -1,0 +1,182 @@
+"""What is done to a training photograph beyond Ultralytics' own: cut-outs pasted, nights, wide frames."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from ultralytics.data.augment import BaseTransform
+from ultralytics.utils.instance import Instances
+
+from vision.training.dataset import DatasetError
+
+_TRIES = 12
+_SHORTEST_PX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cutout:
+    """An object cut out of a photograph: colour (H, W, 3) uint8 BGR, alpha (H, W) uint8; class_id None: unlabelled."""
+
+    colour: np.ndarray
+    alpha: np.ndarray
+    class_id: int | None
+
+
+def read_cutouts(folder: Path, kind: str, class_id: int | None) -> list[Cutout]:
+    """Read the RGBA cut-outs of one kind. Raises DatasetError where there are none or one is not RGBA."""
+    found = sorted((folder / kind).glob("*.*"))
+    if not found:
+        raise DatasetError(f"{folder / kind}: expected cut-outs of {kind} and found none")
+    cutouts = []
+    for path in found:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is None or image.ndim != 3 or image.shape[2] != 4:
+            raise DatasetError(f"{path}: expected a cut-out with a transparent ground (RGBA)")
+        cutouts.append(Cutout(np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3]), class_id))
+    return cutouts
+
+
+class PasteCutouts(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
+    """Paste labelled cut-outs with chance `paste` and unlabelled ones with chance `distract`.
+
+    Simple copy-paste (Ghiasi et al., CVPR 2021) without blending beyond the cut-out's own alpha: size,
+    brightness and mirror vary, larger ones stand lower as on a street, a soft shadow lies under each, and
+    boxes already there stay visible.
+    """
+
+    def __init__(self, labelled: list[Cutout], distractors: list[Cutout], paste: float, distract: float) -> None:
+        super().__init__()
+        self._labelled = labelled
+        self._distractors = distractors
+        self._paste = paste
+        self._distract = distract
+
+    def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Return the labels with image and instances changed; coordinates are pixels, xyxy."""
+        chosen: list[Cutout] = []
+        if self._labelled and random.random() < self._paste:
+            chosen += random.choices(self._labelled, k=random.choice((1, 1, 2, 3, 4)))
+        if self._distractors and random.random() < self._distract:
+            chosen += random.choices(self._distractors, k=random.choice((1, 1, 2)))
+        if not chosen:
+            return labels
+        image = np.ascontiguousarray(labels["img"])
+        height, width = image.shape[:2]
+        instances = labels["instances"]
+        instances.convert_bbox("xyxy")
+        instances.denormalize(width, height)
+        taken = [box.copy() for box in instances.bboxes]
+        boxes, classes = [], []
+        for cutout in chosen:
+            box = _paste_one(image, cutout, taken)
+            if box is None:
+                continue
+            taken.append(box)
+            if cutout.class_id is not None:
+                boxes.append(box)
+                classes.append([cutout.class_id])
+        labels["img"] = image
+        if boxes:
+            added = Instances(
+                np.asarray(boxes, np.float32),
+                np.zeros((len(boxes), *instances.segments.shape[1:]), np.float32),
+                bbox_format="xyxy",
+                normalized=False,
+            )
+            labels["instances"] = Instances.concatenate([instances, added], axis=0)
+            labels["cls"] = np.concatenate([labels["cls"], np.asarray(classes, labels["cls"].dtype)])
+        return labels
+
+
+class Night(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
+    """Turn a photograph into a night one: a dark gamma, less colour, a lamp's pool of light, sensor noise."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self._p = p
+
+    def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
+        """Return the labels with the image darkened, with the chance given."""
+        if random.random() >= self._p:
+            return labels
+        image = labels["img"]
+        height, width = image.shape[:2]
+        table = (255.0 * (np.arange(256) / 255.0) ** random.uniform(1.2, 2.2)).astype(np.uint8)
+        dark = cv2.LUT(image, table).astype(np.float32)
+        grey = dark.mean(axis=2, keepdims=True)
+        keep = random.uniform(0.3, 0.9)
+        dark = dark * keep + grey * (1.0 - keep)
+        if random.random() < 0.5:
+            y, x = np.ogrid[:height, :width]
+            centre_x, centre_y = random.uniform(0, width), random.uniform(0, height)
+            spread = random.uniform(0.3, 0.8) * max(height, width)
+            pool = np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (2 * spread**2)).astype(np.float32)
+            dark *= (0.35 + 0.9 * pool)[..., None]
+        noise = np.random.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32)
+        dark += cv2.resize(noise, (width, height))[..., None] * random.uniform(2.0, 7.0)
+        labels["img"] = np.clip(dark, 0, 255).astype(np.uint8)
+        return labels
+
+
+def _paste_one(image: np.ndarray, cutout: Cutout, taken: list[np.ndarray]) -> np.ndarray | None:
+    """Paste into `image` in place; return the box xyxy, or None where no free place was found."""
+    height, width = image.shape[:2]
+    longest = max(cutout.alpha.shape)
+    for _ in range(_TRIES):
+        # A person's eye for a street: what stands lower in the picture is nearer, so larger.
+        depth = random.random() ** 0.7
+        size = (0.04 + 0.30 * depth * random.uniform(0.5, 1.3)) * min(height, width)
+        scale = min(size / longest, 2.0)
+        w, h = round(cutout.alpha.shape[1] * scale), round(cutout.alpha.shape[0] * scale)
+        if min(w, h) < _SHORTEST_PX or w >= width or h >= height:
+            continue
+        left = random.randint(0, width - w)
+        bottom = int(height * (0.35 + 0.65 * depth * random.uniform(0.8, 1.0)))
+        top = min(max(bottom - h, 0), height - h)
+        box = np.asarray([left, top, left + w, top + h], np.float32)
+        if all(_covered(box, other) < 0.15 and _covered(other, box) < 0.15 for other in taken):
+            _blend(image, cutout, left, top, w, h)
+            return box
+    return None
+
+
+def _covered(by: np.ndarray, box: np.ndarray) -> float:
+    """Return the share of `box` that lies under `by`."""
+    w = min(by[2], box[2]) - max(by[0], box[0])
+    h = min(by[3], box[3]) - max(by[1], box[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return float(max(w, 0) * max(h, 0) / max(area, 1e-6))
+
+
+def _blend(image: np.ndarray, cutout: Cutout, left: int, top: int, w: int, h: int) -> None:
+    smaller = cv2.INTER_AREA if w < cutout.alpha.shape[1] else cv2.INTER_LINEAR
+    colour = cv2.resize(cutout.colour, (w, h), interpolation=smaller).astype(np.float32)
+    alpha = cv2.resize(cutout.alpha, (w, h), interpolation=smaller).astype(np.float32)[..., None] / 255.0
+    if random.random() < 0.5:
+        colour, alpha = colour[:, ::-1], alpha[:, ::-1]
+    _shade(image, left, top, w, h)
+    place = image[top : top + h, left : left + w]
+    # Half of the way to the place's own brightness: a black bag stays black, at night it is darker.
+    light = (place.mean() / 128.0) ** 0.5 * random.uniform(0.75, 1.2)
+    colour = np.clip(colour * light + random.uniform(-10, 10), 0, 255)
+    if random.random() < 0.5:
+        colour = cv2.GaussianBlur(colour, (3, 3), 0)
+    place[:] = (colour * alpha + place * (1.0 - alpha)).astype(np.uint8)
+
+
+def _shade(image: np.ndarray, left: int, top: int, w: int, h: int) -> None:
+    """Darken a soft ellipse where the object meets the ground."""
+    height, width = image.shape[:2]
+    tall = max(h // 6, 3)
+    y0, y1 = max(top + h - tall, 0), min(top + h + tall // 2, height)
+    x0, x1 = max(left - w // 12, 0), min(left + w + w // 12, width)
+    if y1 - y0 < 2 or x1 - x0 < 2:
+        return
+    y = np.linspace(-1, 1, y1 - y0, dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, x1 - x0, dtype=np.float32)[None, :]
+    shadow = random.uniform(0.2, 0.6) * np.clip(1.0 - (x**2 + y**2), 0, 1)
+    part = image[y0:y1, x0:x1]
+    part[:] = (part * (1.0 - shadow[..., None])).astype(np.uint8)

@@ -1,0 +1,251 @@
+"""The training loop: stages, distillation, moving average, checkpoints that resume to the same state."""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+from ultralytics.utils.loss import v8DetectionLoss
+
+from vision.training.batches import Photographs, batches, to_images
+from vision.training.distil import drift
+from vision.training.evaluate import Accuracy, accuracy, detect
+from vision.training.dataset import Split
+from vision.training.model import STRIDES_PX, StreetNet
+from vision.training.recipe import Recipe, Stage
+
+CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
+LOG = "log.jsonl"
+_MOMENTUM = (0.9, 0.999)
+_CLIP_NORM = 10.0
+_EMA_RAMP = 150.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run is; all that a resumed run needs beside the weights."""
+
+    stage: int = 0
+    done: int = 0
+    """Batches of this stage."""
+    total: int = 0
+    """Batches of all stages: numbers the next batch."""
+    averaged: int = 0
+    """Updates of the moving average since the stage began."""
+    best: float = -1.0
+    worse: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Run:
+    """One training: model, its moving average, its teacher, and the files under `out`."""
+
+    def __init__(self, recipe: Recipe, net: StreetNet, out: Path) -> None:
+        self.recipe = recipe
+        self.net = net.to(memory_format=torch.channels_last)
+        self.teacher = copy.deepcopy(net).eval().requires_grad_(False)
+        self.average = copy.deepcopy(net).eval().requires_grad_(False)
+        self.progress = Progress()
+        self.out = out
+        self._optimizer: torch.optim.Optimizer | None = None
+        head = self.net.garbage.head
+        head.stride = torch.tensor(STRIDES_PX, dtype=torch.float32)
+        self._loss = v8DetectionLoss(_LossView(head))
+
+    def train(self, photographs: Photographs, split: Split, valid: Split, coco: Split | None) -> None:
+        """Go through the stages that are left; afterwards `best.pt` holds the best average."""
+        while self.progress.stage < len(self.recipe.stages):
+            stage = self.recipe.stages[self.progress.stage]
+            self._run_stage(stage, photographs, len(split.examples), valid, coco)
+            self.progress.stage += 1
+            self.progress.done = self.progress.averaged = self.progress.worse = 0
+            self._optimizer = None
+            self.net.load_state_dict(self.average.state_dict())
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        optimizer = None if self._optimizer is None else self._optimizer.state_dict()
+        content = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": optimizer,
+            "progress": asdict(self.progress),
+        }
+        partial = self.out / (CHECKPOINT + ".part")
+        torch.save(content, partial)
+        partial.replace(self.out / CHECKPOINT)
+
+    def load(self) -> bool:
+        """Take up the checkpoint under `out`; return whether there was one."""
+        path = self.out / CHECKPOINT
+        if not path.is_file():
+            return False
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        self.progress = Progress(**content["progress"])
+        self.net.load_state_dict(content["net"])
+        self.average.load_state_dict(content["average"])
+        if content["optimizer"] is not None and self.progress.stage < len(self.recipe.stages):
+            self._optimizer = self._optimizer_for(self.recipe.stages[self.progress.stage])
+            self._optimizer.load_state_dict(content["optimizer"])
+        return True
+
+    def step(self, stage: Stage, batch: dict[str, Any]) -> dict[str, float]:
+        """Train on one batch; return the loss's parts."""
+        assert self._optimizer is not None
+        images = to_images(batch)
+        whole = stage.train == "all"
+        with self._autocast():
+            if whole:
+                held = images[: max(round(len(images) * self.recipe.distil.share), 1)]
+                with torch.no_grad():
+                    teacher = self.teacher.street(self.teacher.maps(held))
+                maps = self.net.maps(images)
+                student = self.net.street({key: value[: len(held)] for key, value in maps.items()})
+            else:
+                with torch.no_grad():
+                    maps = self.net.maps(images)
+            garbage = self.net.garbage(maps)
+        parts, _ = self._loss(garbage.as_dict(), batch)
+        loss = parts.sum() / len(images)
+        record = {"detect": float(loss.detach())}
+        if whole:
+            away = drift(student, teacher)
+            loss = loss + away.weighed(self.recipe.distil)
+            record |= away.as_floats()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self._trained(), _CLIP_NORM)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._follow()
+        return record | {"norm": float(norm)}
+
+    def begin_stage(self, stage: Stage) -> None:
+        """Set what is trained and make the optimizer, unless a checkpoint brought it."""
+        whole = stage.train == "all"
+        self.net.requires_grad_(False)
+        for part in (self.net, self.net.garbage) if whole else (self.net.garbage,):
+            part.requires_grad_(True)
+        self.net.garbage.head.dfl.requires_grad_(False)  # a fixed ramp, not weights
+        self.net.street.head.dfl.requires_grad_(False)
+        self.net.train()
+        # COCO's batch statistics stay: the photographs here are another, narrower world.
+        self.net.backbone.eval()
+        self.net.street.eval()
+        if self._optimizer is None:
+            self._optimizer = self._optimizer_for(stage)
+
+    def _run_stage(
+        self, stage: Stage, photographs: Photographs, main: int, valid: Split, coco: Split | None
+    ) -> None:
+        recipe, progress = self.recipe, self.progress
+        self.begin_stage(stage)
+        first = progress.total - progress.done
+        numbers = range(progress.total, first + stage.batches)
+        mosaic_until = first + stage.batches - stage.close_mosaic
+        began = time.perf_counter()
+        for batch in batches(photographs, main, recipe, numbers, mosaic_until):
+            rate = self._set_rate(stage, progress.done)
+            record = self.step(stage, batch)
+            progress.done += 1
+            progress.total += 1
+            if progress.done % 10 == 0:
+                self._log({"batch": progress.total, "rate": rate, "s": time.perf_counter() - began, **record})
+            last = progress.done == stage.batches
+            if progress.done % recipe.validate_every == 0 or last:
+                self._validate(valid, coco, with_coco=stage.train == "all")
+            if progress.done % recipe.checkpoint_every == 0 or last:
+                self.save()
+            if progress.worse >= recipe.patience:
+                break
+
+    def _validate(self, valid: Split, coco: Split | None, *, with_coco: bool) -> None:
+        progress = self.progress
+        score = self.measure(valid, "garbage")
+        entry: dict[str, Any] = {"batch": progress.total, "garbage": asdict(score)}
+        if coco is not None and with_coco:
+            street = self.measure(coco, "street")
+            entry["coco"] = {"map50": street.map50, "map50_95": street.map50_95}
+        progress.history.append(entry)
+        self._log(entry)
+        fitness = 0.5 * score.map50 + 0.5 * score.map50_95
+        if fitness > progress.best:
+            progress.best, progress.worse = fitness, 0
+            torch.save({"state": self.average.state_dict(), "entry": entry}, self.out / BEST)
+        else:
+            progress.worse += 1
+
+    def measure(self, split: Split, branch: str) -> Accuracy:
+        """Return the moving average's accuracy on a split."""
+        net = copy.deepcopy(self.average).fuse()
+
+        def predict(images: torch.Tensor) -> torch.Tensor:
+            with self._autocast():
+                return net.decoded(images.contiguous(memory_format=torch.channels_last))[branch]
+
+        return accuracy(detect(predict, split, self.recipe.imgsz), split.names)
+
+    def _optimizer_for(self, stage: Stage) -> torch.optim.Optimizer:
+        groups = []
+        for part, share in ((self.net.garbage, 1.0), (self.net.street, stage.backbone_rate), (self.net.backbone, stage.backbone_rate)):
+            if part is not self.net.garbage and stage.train != "all":
+                continue
+            weights = [p for p in part.parameters() if p.requires_grad and p.ndim > 1]
+            rest = [p for p in part.parameters() if p.requires_grad and p.ndim <= 1]
+            groups.append({"params": weights, "share": share, "weight_decay": self.recipe.weight_decay})
+            groups.append({"params": rest, "share": share, "weight_decay": 0.0})
+        return torch.optim.AdamW(groups, lr=stage.learning_rate, betas=_MOMENTUM)
+
+    def _set_rate(self, stage: Stage, done: int) -> float:
+        """Linear warm-up, then half a cosine down to `final_rate` (Loshchilov & Hutter, ICLR 2017)."""
+        assert self._optimizer is not None
+        if done < stage.warmup_batches:
+            factor = (done + 1) / stage.warmup_batches
+        else:
+            way = (done - stage.warmup_batches) / max(stage.batches - stage.warmup_batches, 1)
+            factor = stage.final_rate + (1.0 - stage.final_rate) * 0.5 * (1.0 + math.cos(math.pi * way))
+        for group in self._optimizer.param_groups:
+            group["lr"] = stage.learning_rate * group["share"] * factor
+        return stage.learning_rate * factor
+
+    def _trained(self) -> Iterator[nn.Parameter]:
+        return (p for p in self.net.parameters() if p.requires_grad)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average a step towards the weights; sooner at first, as it starts from the old ones."""
+        self.progress.averaged += 1
+        decay = self.recipe.ema_decay * (1.0 - math.exp(-self.progress.averaged / _EMA_RAMP))
+        ours = self.net.state_dict()
+        for key, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(ours[key], 1.0 - decay)
+            else:
+                value.copy_(ours[key])
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
+
+    def _log(self, record: dict[str, Any]) -> None:
+        with (self.out / LOG).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}) + "\n")
+
+
+class _LossView:
+    """The garbage head as Ultralytics' loss wants to see a model: `args`, `model[-1]`, `parameters()`."""
+
+    def __init__(self, head: nn.Module) -> None:
+        self.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
+        self.model = [head]
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        return self.model[-1].parameters()
