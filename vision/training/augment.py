@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from ultralytics.data.augment import BaseTransform
 from ultralytics.utils.instance import Instances
 
@@ -20,8 +21,8 @@ _SHORTEST_PX = 20
 class Cutout:
     """An object cut out of a photograph: colour (H, W, 3) uint8 BGR, alpha (H, W) uint8; class_id None: unlabelled."""
 
-    colour: np.ndarray
-    alpha: np.ndarray
+    colour: NDArray[Any]
+    alpha: NDArray[Any]
     class_id: int | None
 
 
@@ -29,12 +30,12 @@ def read_cutouts(folder: Path, kind: str, class_id: int | None) -> list[Cutout]:
     """Read the RGBA cut-outs of one kind. Raises DatasetError where there are none or one is not RGBA."""
     found = sorted((folder / kind).glob("*.*"))
     if not found:
-        raise DatasetError(f"{folder / kind}: expected cut-outs of {kind} and found none")
+        raise DatasetError(f"{folder / kind}: should hold cut-outs of {kind}, holds none")
     cutouts = []
     for path in found:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            raise DatasetError(f"{path}: expected a cut-out with a transparent ground (RGBA)")
+            raise DatasetError(f"{path}: should be a cut-out with a transparent ground (RGBA)")
         cutouts.append(Cutout(np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3]), class_id))
     return cutouts
 
@@ -121,7 +122,7 @@ class Night(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
         return labels
 
 
-def _paste_one(image: np.ndarray, cutout: Cutout, taken: list[np.ndarray]) -> np.ndarray | None:
+def _paste_one(image: NDArray[Any], cutout: Cutout, taken: list[NDArray[Any]]) -> NDArray[Any] | None:
     """Paste into `image` in place; return the box xyxy, or None where no free place was found."""
     height, width = image.shape[:2]
     longest = max(cutout.alpha.shape)
@@ -143,7 +144,7 @@ def _paste_one(image: np.ndarray, cutout: Cutout, taken: list[np.ndarray]) -> np
     return None
 
 
-def _covered(by: np.ndarray, box: np.ndarray) -> float:
+def _covered(by: NDArray[Any], box: NDArray[Any]) -> float:
     """Return the share of `box` that lies under `by`."""
     w = min(by[2], box[2]) - max(by[0], box[0])
     h = min(by[3], box[3]) - max(by[1], box[1])
@@ -151,7 +152,7 @@ def _covered(by: np.ndarray, box: np.ndarray) -> float:
     return float(max(w, 0) * max(h, 0) / max(area, 1e-6))
 
 
-def _blend(image: np.ndarray, cutout: Cutout, left: int, top: int, w: int, h: int) -> None:
+def _blend(image: NDArray[Any], cutout: Cutout, left: int, top: int, w: int, h: int) -> None:
     smaller = cv2.INTER_AREA if w < cutout.alpha.shape[1] else cv2.INTER_LINEAR
     colour = cv2.resize(cutout.colour, (w, h), interpolation=smaller).astype(np.float32)
     alpha = cv2.resize(cutout.alpha, (w, h), interpolation=smaller).astype(np.float32)[..., None] / 255.0
@@ -167,7 +168,7 @@ def _blend(image: np.ndarray, cutout: Cutout, left: int, top: int, w: int, h: in
     place[:] = (colour * alpha + place * (1.0 - alpha)).astype(np.uint8)
 
 
-def _shade(image: np.ndarray, left: int, top: int, w: int, h: int) -> None:
+def _shade(image: NDArray[Any], left: int, top: int, w: int, h: int) -> None:
     """Darken a soft ellipse where the object meets the ground."""
     height, width = image.shape[:2]
     tall = max(h // 6, 3)

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch.utils.data import DataLoader, Dataset
 from ultralytics.data.augment import Compose
@@ -60,7 +61,7 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
             for example in self._examples
         ]
 
-    def load_image(self, i: int, *args: object, **kwargs: object) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
+    def load_image(self, i: int, *args: object, **kwargs: object) -> tuple[NDArray[Any], tuple[int, int], tuple[int, int]]:
         """Return picture i, sometimes squeezed to another shape, as frames are wide and these are square."""
         del args, kwargs
         image = self.ims[i]
@@ -82,10 +83,10 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
         transforms.insert(len(transforms.transforms) - 1, Night(chances.night))
         return transforms
 
-    def _read(self, example: Example) -> np.ndarray:
+    def _read(self, example: Example) -> NDArray[Any]:
         image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
         if image is None:
-            raise DatasetError(f"{example.image}: expected a photograph that OpenCV can read")
+            raise DatasetError(f"{example.image}: should be a photograph that OpenCV can read")
         scale = self._imgsz / max(image.shape[:2])
         if scale != 1.0:
             size = (round(image.shape[1] * scale), round(image.shape[0] * scale))

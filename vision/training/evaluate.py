@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from ultralytics.utils.metrics import ap_per_class, box_iou
 from ultralytics.utils.nms import non_max_suppression
 
+from vision.detectors.letterbox import Letterbox, letterboxed
 from vision.training.dataset import DatasetError, Example, Split
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
@@ -17,7 +20,6 @@ Predict = Callable[[torch.Tensor], torch.Tensor]
 IOUS = np.linspace(0.5, 0.95, 10)
 LOWEST_SCORE = 0.001
 NMS_IOU = 0.7
-_GREY = 114
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,12 @@ class Found:
     """
 
     example: Example
-    boxes: np.ndarray
-    score: np.ndarray
-    class_id: np.ndarray
-    hit: np.ndarray
-    truth: np.ndarray
-    truth_class: np.ndarray
+    boxes: NDArray[Any]
+    score: NDArray[Any]
+    class_id: NDArray[Any]
+    hit: NDArray[Any]
+    truth: NDArray[Any]
+    truth_class: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,29 @@ class Accuracy:
 
 
 def detect(predict: Predict, split: Split, imgsz: int, batch: int = 8) -> list[Found]:
-    """Run the predictor over a split, letterboxed to imgsz; return every photograph's detections and truth."""
+    """Run the predictor over a split, letterboxed to imgsz; return every photograph's detections and truth.
+
+    Raises DatasetError for a photograph that cannot be read.
+    """
     found: list[Found] = []
     for start in range(0, len(split.examples), batch):
         examples = split.examples[start : start + batch]
         pictures = [_letterboxed(example, imgsz) for example in examples]
         with torch.inference_mode():
-            outputs = predict(torch.from_numpy(np.stack([image for image, *_ in pictures])))
+            outputs = predict(torch.from_numpy(np.stack([image for image, _ in pictures])))
         kept = non_max_suppression(
-            outputs.float(), LOWEST_SCORE, NMS_IOU, multi_label=True, max_det=300, nc=len(split.names), max_time_img=10.0
+            outputs.float(),
+            LOWEST_SCORE,
+            NMS_IOU,
+            multi_label=True,
+            max_det=300,
+            nc=len(split.names),
+            max_time_img=10.0,
         )
-        for example, rows, (_, scale, shift, size) in zip(examples, kept, pictures, strict=True):
+        for example, rows, (_, place) in zip(examples, kept, pictures, strict=True):
             table = rows.numpy()
-            boxes = (table[:, :4] - np.tile(shift, 2)) / scale
-            boxes = np.clip(boxes, 0, np.tile(size, 2)).astype(np.float32)
-            found.append(_matched(example, boxes, table[:, 4], table[:, 5].astype(np.int32), size))
+            boxes = place.undo(table[:, :4])
+            found.append(_matched(example, boxes, table[:, 4], table[:, 5].astype(np.int32), place))
     return found
 
 
@@ -86,40 +96,40 @@ def accuracy(found: Sequence[Found], names: Sequence[str]) -> Accuracy:
     )
 
 
-def letterbox(image: np.ndarray, imgsz: int) -> tuple[np.ndarray, float, np.ndarray]:
-    """Fit (H, W, 3) uint8 BGR into a grey square; return (3, S, S) float32 RGB 0-1, scale, and the shift x, y."""
-    height, width = image.shape[:2]
-    scale = imgsz / max(height, width)
-    w, h = round(width * scale), round(height * scale)
-    if (w, h) != (width, height):
-        image = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
-    left, top = (imgsz - w) // 2, (imgsz - h) // 2
-    canvas = np.full((imgsz, imgsz, 3), _GREY, np.uint8)
-    canvas[top : top + h, left : left + w] = image
-    planes = np.ascontiguousarray(canvas[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32) / 255.0
-    return planes, scale, np.asarray([left, top], np.float32)
-
-
-def _letterboxed(example: Example, imgsz: int) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+def _letterboxed(example: Example, imgsz: int) -> tuple[NDArray[np.float32], Letterbox]:
+    """The photograph as the product shows it to the network, (3, S, S) RGB 0-1, and where it lies there."""
     image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
     if image is None:
-        raise DatasetError(f"{example.image}: expected a photograph that OpenCV can read")
-    size = np.asarray([image.shape[1], image.shape[0]], np.float32)
-    return (*letterbox(image, imgsz), size)
+        raise DatasetError(f"{example.image}: should be a photograph that OpenCV can read")
+    canvas, place = letterboxed(image, (imgsz, imgsz))
+    return planes(canvas), place
 
 
-def _matched(example: Example, boxes: np.ndarray, score: np.ndarray, class_id: np.ndarray, size: np.ndarray) -> Found:
+def planes(canvas: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(H, W, 3) uint8 BGR as the network takes it: (3, H, W) float32 RGB in 0-1."""
+    return np.ascontiguousarray(canvas[:, :, ::-1].transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
+
+
+def _matched(
+    example: Example,
+    boxes: NDArray[np.float32],
+    score: NDArray[np.float32],
+    class_id: NDArray[np.int32],
+    place: Letterbox,
+) -> Found:
+    """Give every truth the best free detection of its class, best score first, at each IoU (as COCO does)."""
     centre, extent = example.boxes[:, :2], example.boxes[:, 2:]
-    truth = np.hstack([centre - extent / 2, centre + extent / 2]) * np.tile(size, 2)
+    size = np.asarray([place.width_px, place.height_px] * 2, np.float32)
+    truth = np.hstack([centre - extent / 2, centre + extent / 2]).astype(np.float32) * size
     hit = np.zeros((len(boxes), len(IOUS)), bool)
     if len(boxes) and len(truth):
-        iou = box_iou(torch.from_numpy(truth.astype(np.float32)), torch.from_numpy(boxes)).numpy()
+        iou = box_iou(torch.from_numpy(truth), torch.from_numpy(boxes)).numpy()
         iou = iou * (example.class_id[:, None] == class_id[None, :])
         taken = np.zeros((len(truth), len(IOUS)), bool)
         thresholds = np.arange(len(IOUS))
-        for j in np.flatnonzero((iou >= IOUS[0]).any(axis=0)):  # best score first
+        for j in np.flatnonzero((iou >= IOUS[0]).any(axis=0)):
             free = np.where(taken, 0.0, iou[:, j, None])
             best = free.argmax(axis=0)
             hit[j] = free[best, thresholds] >= IOUS
             taken[best, thresholds] |= hit[j]
-    return Found(example, boxes, score, class_id, hit, truth.astype(np.float32), example.class_id)
+    return Found(example, boxes, score, class_id, hit, truth, example.class_id)

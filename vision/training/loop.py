@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 from ultralytics.utils.loss import v8DetectionLoss
 
+from vision.core.errors import ConfigError
 from vision.training.batches import Photographs, batches, to_images
 from vision.training.distil import drift
 from vision.training.evaluate import Accuracy, accuracy, detect
@@ -57,9 +59,10 @@ class Run:
         self.progress = Progress()
         self.out = out
         self._optimizer: torch.optim.Optimizer | None = None
-        head = self.net.garbage.head
-        head.stride = torch.tensor(STRIDES_PX, dtype=torch.float32)
-        self._loss = v8DetectionLoss(_LossView(head))
+        self._held = nn.ModuleList([self.net.backbone, self.net.street])
+        self._replicas = [self.net, *(_twin(self.net) for _ in range(recipe.threads - 1))]
+        self._losses = [v8DetectionLoss(_LossView(replica.garbage.head)) for replica in self._replicas]
+        self._pool = ThreadPoolExecutor(recipe.threads)
 
     def train(self, photographs: Photographs, split: Split, valid: Split, coco: Split | None) -> None:
         """Go through the stages that are left; afterwards `best.pt` holds the best average."""
@@ -100,47 +103,72 @@ class Run:
         return True
 
     def step(self, stage: Stage, batch: dict[str, Any]) -> dict[str, float]:
-        """Train on one batch; return the loss's parts."""
+        """Train on one batch, its parts side by side on one core each; return the loss's parts."""
         assert self._optimizer is not None
+        parts = _split(batch, len(self._replicas))
+        records = list(self._pool.map(lambda one: self._backward(stage, *one), zip(self._replicas, self._losses, parts, strict=True)))
+        self._gather()
+        # Each on its own: what holds the street branch must not scale down what the garbage branch learns.
+        norms = [nn.utils.clip_grad_norm_(part.parameters(), _CLIP_NORM) for part in (self.net.garbage, self._held)]
+        self._optimizer.step()
+        for replica in self._replicas:
+            replica.zero_grad(set_to_none=True)
+        self._follow()
+        return {key: sum(record[key] for record in records) / len(records) for key in records[0]} | {"norm": float(norms[0])}
+
+    def _backward(self, stage: Stage, net: StreetNet, loss_of: v8DetectionLoss, batch: dict[str, Any]) -> dict[str, float]:
+        """Add the gradients of one part of a batch to a replica's."""
+        # One thread a replica: on a busy machine two threads inside one convolution wait for each other.
+        torch.set_num_threads(1)
         images = to_images(batch)
         whole = stage.train == "all"
+        held = images[: max(round(len(images) * self.recipe.distil.share), 1)]
         with self._autocast():
+            with torch.set_grad_enabled(whole):
+                maps = net.maps(images)
+            garbage = net.garbage(maps)
             if whole:
-                held = images[: max(round(len(images) * self.recipe.distil.share), 1)]
+                student = net.street({key: value[: len(held)] for key, value in maps.items()})
                 with torch.no_grad():
                     teacher = self.teacher.street(self.teacher.maps(held))
-                maps = self.net.maps(images)
-                student = self.net.street({key: value[: len(held)] for key, value in maps.items()})
-            else:
-                with torch.no_grad():
-                    maps = self.net.maps(images)
-            garbage = self.net.garbage(maps)
-        parts, _ = self._loss(garbage.as_dict(), batch)
+        parts, _ = loss_of(garbage.as_dict(), batch)
         loss = parts.sum() / len(images)
         record = {"detect": float(loss.detach())}
         if whole:
             away = drift(student, teacher)
             loss = loss + away.weighed(self.recipe.distil)
             record |= away.as_floats()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self._trained(), _CLIP_NORM)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        self._follow()
-        return record | {"norm": float(norm)}
+        (loss / len(self._replicas)).backward()  # type: ignore[no-untyped-call]
+        return record
+
+    @torch.no_grad()
+    def _gather(self) -> None:
+        """Sum the replicas' gradients into the net's, in order, and give all the mean of their statistics."""
+        for replica in self._replicas[1:]:
+            for ours, theirs in zip(self.net.parameters(), replica.parameters(), strict=True):
+                if theirs.grad is not None:
+                    assert ours.grad is not None
+                    ours.grad += theirs.grad
+        for buffers in zip(*(replica.buffers() for replica in self._replicas), strict=True):
+            if buffers[0].is_floating_point():
+                mean = torch.stack(buffers).mean(dim=0)
+                for buffer in buffers:
+                    buffer.copy_(mean)
 
     def begin_stage(self, stage: Stage) -> None:
         """Set what is trained and make the optimizer, unless a checkpoint brought it."""
         whole = stage.train == "all"
-        self.net.requires_grad_(False)
-        for part in (self.net, self.net.garbage) if whole else (self.net.garbage,):
-            part.requires_grad_(True)
-        self.net.garbage.head.dfl.requires_grad_(False)  # a fixed ramp, not weights
-        self.net.street.head.dfl.requires_grad_(False)
-        self.net.train()
-        # COCO's batch statistics stay: the photographs here are another, narrower world.
-        self.net.backbone.eval()
-        self.net.street.eval()
+        for net in self._replicas:
+            for ours, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
+                theirs.copy_(ours)
+            net.requires_grad_(whole)
+            net.garbage.requires_grad_(True)
+            for branch in (net.garbage, net.street):
+                branch.head.dfl.requires_grad_(False)  # a fixed ramp, not weights
+            net.train()
+            # COCO's batch statistics stay: the photographs here are another, narrower world.
+            net.backbone.eval()
+            net.street.eval()
         if self._optimizer is None:
             self._optimizer = self._optimizer_for(stage)
 
@@ -189,10 +217,16 @@ class Run:
         net = copy.deepcopy(self.average).fuse()
 
         def predict(images: torch.Tensor) -> torch.Tensor:
+            torch.set_num_threads(1)
             with self._autocast():
                 return net.decoded(images.contiguous(memory_format=torch.channels_last))[branch]
 
-        return accuracy(detect(predict, split, self.recipe.imgsz), split.names)
+        size = self.recipe.imgsz
+        predict(torch.zeros(1, 3, size, size))  # the head lays out its anchors on the first picture of a size
+        count = len(self._replicas)
+        parts = [Split(split.names, split.examples[first::count]) for first in range(count)]
+        found = self._pool.map(lambda part: detect(predict, part, size), parts)
+        return accuracy([one for some in found for one in some], split.names)
 
     def _optimizer_for(self, stage: Stage) -> torch.optim.Optimizer:
         groups = []
@@ -217,9 +251,6 @@ class Run:
             group["lr"] = stage.learning_rate * group["share"] * factor
         return stage.learning_rate * factor
 
-    def _trained(self) -> Iterator[nn.Parameter]:
-        return (p for p in self.net.parameters() if p.requires_grad)
-
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the average a step towards the weights; sooner at first, as it starts from the old ones."""
@@ -238,6 +269,33 @@ class Run:
     def _log(self, record: dict[str, Any]) -> None:
         with (self.out / LOG).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()}) + "\n")
+
+
+def _twin(net: StreetNet) -> StreetNet:
+    """Return a net with the same weights (the very same memory) and gradients of its own."""
+    twin = copy.deepcopy(net)
+    for ours, theirs in zip(net.parameters(), twin.parameters(), strict=True):
+        theirs.data = ours.data
+    return twin
+
+
+def _split(batch: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """Return the batch in `count` parts of as many pictures."""
+    size = len(batch["img"])
+    if size % count:
+        raise ConfigError(f"a batch of {size} does not split into {count} threads' parts")
+    each, parts = size // count, []
+    for first in range(0, size, each):
+        mine = (batch["batch_idx"] >= first) & (batch["batch_idx"] < first + each)
+        parts.append(
+            {
+                "img": batch["img"][first : first + each],
+                "cls": batch["cls"][mine],
+                "bboxes": batch["bboxes"][mine],
+                "batch_idx": batch["batch_idx"][mine] - first,
+            }
+        )
+    return parts
 
 
 class _LossView:

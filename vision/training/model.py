@@ -42,6 +42,7 @@ class Branch(nn.Module):
     def __init__(self, layers: "Iterable[nn.Module]", save: "Iterable[int]") -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.head.stride = torch.tensor(STRIDES_PX, dtype=torch.float32)
         self._save = frozenset(save)
 
     @property
