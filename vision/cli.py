@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vision import __version__
-from vision.core.errors import ConfigError, StreetwardError
+from vision.core.errors import ConfigError, NotThereError, StreetwardError
 from vision.core.registry import redact_url
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
@@ -99,6 +99,26 @@ def worker(
 
     configure(process=name, level=log_level)
     run_worker(config, redis, name)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Option(metavar="FILE", help="The training recipe.")] = Path(
+        "configs/train/street-n.yaml"
+    ),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where weights, plots and the model card go.")] = Path(
+        "runs/train"
+    ),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint under --out.")] = False,
+) -> None:
+    """Train a model by a recipe; leave weights, an int8 model, plots, a model card and a catalogue entry."""
+    try:
+        from vision.training.train import train as run
+    except ModuleNotFoundError as error:
+        raise NotThereError(f"training needs {error.name}: pip install 'streetward[train]'") from None
+
+    made = run(recipe, out, resume)
+    print(f"{out}: mAP50 {made.garbage.map50:.3f}, mAP50-95 {made.garbage.map50_95:.3f} after {made.batches} batches")
 
 
 @config_app.command()

@@ -61,10 +61,12 @@ def cutouts(tmp_path: Path) -> Path:
 @pytest.fixture
 def base_weights(tmp_path: Path) -> Path:
     """A YOLO11n with random weights, saved as Ultralytics saves checkpoints."""
-    from vision.training import model
+    from ultralytics.nn.tasks import DetectionModel
 
     torch.manual_seed(0)
-    net = model.DetectionModel("yolo11n.yaml", ch=3, nc=80, verbose=False)
+    net = DetectionModel("yolo11n.yaml", ch=3, nc=80, verbose=False)
+    for tower in net.model[-1].cv3:
+        tower[-1].bias.data.fill_(-1.0)  # so that it sees something: where nothing is seen there is nothing to hold
     net.names = {i: f"class {i}" for i in range(80)}
     path = tmp_path / "base.pt"
     torch.save({"model": net}, path)

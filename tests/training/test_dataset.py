@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from vision.core.errors import ConfigError
 from vision.training.dataset import read_background, read_split
 

@@ -59,7 +59,7 @@ class PasteCutouts(BaseTransform):  # type: ignore[misc]  # ultralytics is untyp
         """Return the labels with image and instances changed; coordinates are pixels, xyxy."""
         chosen: list[Cutout] = []
         if self._labelled and random.random() < self._paste:
-            chosen += random.choices(self._labelled, k=random.choice((1, 1, 2, 3, 4)))
+            chosen += random.choices(self._labelled, k=random.choice((1, 1, 1, 2)))
         if self._distractors and random.random() < self._distract:
             chosen += random.choices(self._distractors, k=random.choice((1, 1, 2)))
         if not chosen:
@@ -116,7 +116,8 @@ class Night(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
             spread = random.uniform(0.3, 0.8) * max(height, width)
             pool = np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (2 * spread**2)).astype(np.float32)
             dark *= (0.35 + 0.9 * pool)[..., None]
-        noise = np.random.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32)
+        generator = np.random.default_rng(random.randrange(2**32))
+        noise = generator.standard_normal((height // 2 + 1, width // 2 + 1), np.float32)
         dark += cv2.resize(noise, (width, height))[..., None] * random.uniform(2.0, 7.0)
         labels["img"] = np.clip(dark, 0, 255).astype(np.uint8)
         return labels
@@ -139,7 +140,7 @@ def _paste_one(image: NDArray[Any], cutout: Cutout, taken: list[NDArray[Any]]) -
         top = min(max(bottom - h, 0), height - h)
         box = np.asarray([left, top, left + w, top + h], np.float32)
         if all(_covered(box, other) < 0.15 and _covered(other, box) < 0.15 for other in taken):
-            _blend(image, cutout, left, top, w, h)
+            _blend(image, cutout, box)
             return box
     return None
 
@@ -152,7 +153,8 @@ def _covered(by: NDArray[Any], box: NDArray[Any]) -> float:
     return float(max(w, 0) * max(h, 0) / max(area, 1e-6))
 
 
-def _blend(image: NDArray[Any], cutout: Cutout, left: int, top: int, w: int, h: int) -> None:
+def _blend(image: NDArray[Any], cutout: Cutout, box: NDArray[np.float32]) -> None:
+    left, top, w, h = int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])
     smaller = cv2.INTER_AREA if w < cutout.alpha.shape[1] else cv2.INTER_LINEAR
     colour = cv2.resize(cutout.colour, (w, h), interpolation=smaller).astype(np.float32)
     alpha = cv2.resize(cutout.alpha, (w, h), interpolation=smaller).astype(np.float32)[..., None] / 255.0

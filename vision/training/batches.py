@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 from ultralytics.data.augment import Compose
 from ultralytics.data.dataset import YOLODataset
@@ -22,13 +22,20 @@ from vision.training.recipe import Recipe
 class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
     """Ultralytics' augmenting data set over labels that are already read and checked, pictures in memory."""
 
-    def __init__(self, examples: Sequence[Example], recipe: Recipe, cutouts: "tuple[list[Cutout], list[Cutout]]") -> None:
+    def __init__(
+        self, examples: Sequence[Example], recipe: Recipe, cutouts: "tuple[list[Cutout], list[Cutout]]"
+    ) -> None:
         self._examples = list(examples)
         self._cutouts = cutouts
         self._chances = recipe.augment
         self._imgsz = recipe.imgsz
         super().__init__(
-            img_path="", imgsz=recipe.imgsz, augment=True, data={"names": {}}, hyp=_hyper(recipe, mosaic=True), cache=None
+            img_path="",
+            imgsz=recipe.imgsz,
+            augment=True,
+            data={"names": {}},
+            hyp=_hyper(recipe, mosaic=True),
+            cache=None,
         )
         # Mosaic draws from the whole set, not from a buffer that depends on what came before.
         self.cache = "ram"
@@ -61,7 +68,9 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
             for example in self._examples
         ]
 
-    def load_image(self, i: int, *args: object, **kwargs: object) -> tuple[NDArray[Any], tuple[int, int], tuple[int, int]]:
+    def load_image(
+        self, i: int, *args: object, **kwargs: object
+    ) -> tuple[NDArray[Any], tuple[int, int], tuple[int, int]]:
         """Return picture i, sometimes squeezed to another shape, as frames are wide and these are square."""
         del args, kwargs
         image = self.ims[i]
@@ -106,7 +115,7 @@ class _Numbered(Dataset[dict[str, Any]]):
     def __getitem__(self, number: int) -> dict[str, Any]:
         recipe = self._recipe
         random.seed(f"{recipe.seed}/{number}")
-        np.random.seed(random.randrange(2**32))
+        np.random.seed(random.randrange(2**32))  # noqa: NPY002 - the generator that the augmentations draw from
         self._photographs.use_mosaic(on=number < self._mosaic_until)
         chosen = [self._index(number * recipe.batch + k) for k in range(recipe.batch)]
         batch: dict[str, Any] = YOLODataset.collate_fn([self._photographs[i] for i in chosen])

@@ -13,7 +13,9 @@ CARD = "MODEL_CARD.md"
 ENTRY = "models.yaml"
 
 
-def write(made: Mapping[str, Any], recipe: Recipe, metadata: Mapping[str, Any], files: Sequence[Path], out: Path) -> None:
+def write(
+    made: Mapping[str, Any], recipe: Recipe, metadata: Mapping[str, Any], files: Sequence[Path], out: Path
+) -> None:
     """Write MODEL_CARD.md and models.yaml (a catalogue with the one model) under `out`."""
     (out / CARD).write_text(model_card(made, recipe, metadata), encoding="utf-8")
     catalogue = {"default": recipe.name, "models": {recipe.name: entry(made, recipe, files)}}
@@ -66,7 +68,11 @@ def model_card(made: Mapping[str, Any], recipe: Recipe, metadata: Mapping[str, A
         _row("validation", made["garbage"]),
         _row("validation, int8", made["garbage_int8"]),
     ]
-    for title, key in (("COCO photographs", "street"), ("the same, int8", "street_int8"), ("base model", "base_street")):
+    for title, key in (
+        ("COCO photographs", "street"),
+        ("the same, int8", "street_int8"),
+        ("base model", "base_street"),
+    ):
         if made[key] is not None:
             lines.append(_row(title, made[key], by_class=False))
     return "\n".join([*lines, "", "The worst mistakes: `worst_mistakes.png`. Look at them before trusting it.", ""])

@@ -6,8 +6,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 import torch
+from numpy.typing import NDArray
 from ultralytics.utils.metrics import ap_per_class, box_iou
 from ultralytics.utils.nms import non_max_suppression
 
@@ -101,7 +101,7 @@ def _letterboxed(example: Example, imgsz: int) -> tuple[NDArray[np.float32], Let
     image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
     if image is None:
         raise DatasetError(f"{example.image}: should be a photograph that OpenCV can read")
-    canvas, place = letterboxed(image, (imgsz, imgsz))
+    canvas, place = letterboxed(image.astype(np.uint8, copy=False), (imgsz, imgsz))
     return planes(canvas), place
 
 

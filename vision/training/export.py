@@ -1,6 +1,8 @@
 """Write street-n: a compact PyTorch state, and an int8 OpenVINO model calibrated on street photographs."""
 
+import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,14 +56,17 @@ def load_pt(path: Path) -> tuple[StreetNet, dict[str, Any]]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path}: should be a {FORMAT} file: {str(error).splitlines()[0]}") from None
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        first = str(error).partition("\n")[0] or "it is empty"
+        raise ModelFileError(f"{path}: should be a {FORMAT} file: {first}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelFileError(f"{path}: should be a {FORMAT} file")
     metadata = content["metadata"]
     street, garbage = (len(output["classes"]) for output in metadata["outputs"])
     net = StreetNet(street, garbage)
-    missing, unknown = net.load_state_dict({key: value.float() for key, value in content["state"].items()}, strict=False)
+    missing, unknown = net.load_state_dict(
+        {key: value.float() for key, value in content["state"].items()}, strict=False
+    )
     wrong = unknown + [key for key in missing if not key.endswith("num_batches_tracked")]
     if wrong:
         raise ModelFileError(f"{path}: its weights do not fit the network, {wrong[0]} first")
@@ -74,7 +79,9 @@ def to_openvino(net: StreetNet, imgsz: int) -> Any:
 
     deployed = Deployed(net).eval()
     example = torch.zeros(1, 3, imgsz, imgsz)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        # The heads compare shapes to reuse their anchors; the exported size is fixed, so they may.
+        warnings.simplefilter("ignore", torch.jit._trace.TracerWarning)
         deployed(example)  # the heads lay out their anchors on the first image of a size
         traced = torch.jit.trace(deployed, example, check_trace=False)  # type: ignore[no-untyped-call]
     model = ov.convert_model(traced, input=[("images", [-1, 3, imgsz, imgsz])], example_input=example)
@@ -121,7 +128,9 @@ def save_metadata(path: Path, metadata: dict[str, Any]) -> None:
 
 def _decodes(name: str) -> bool:
     """Whether an operation belongs to the decoding: in no layer of the net, or in a head's `dfl`."""
-    in_layer = name.startswith(("__module.net.backbone.", "__module.net.street.layers.", "__module.net.garbage.layers."))
+    in_layer = name.startswith(
+        ("__module.net.backbone.", "__module.net.street.layers.", "__module.net.garbage.layers.")
+    )
     return not in_layer or ".dfl/" in name
 
 
@@ -132,9 +141,9 @@ def _rounded(value: torch.Tensor) -> torch.Tensor:
     if half.ndim < 2:
         return half
     drop = 10 - _MANTISSA_BITS
-    bits = half.numpy().view(np.uint16).astype(np.uint32)
-    bits = (bits + (1 << (drop - 1))) >> drop << drop
-    return torch.from_numpy(bits.astype(np.uint16).view(np.float16).copy())
+    bits = half.numpy().view(np.uint16).astype(np.int64)
+    kept = (bits + (1 << (drop - 1))) >> drop << drop
+    return torch.from_numpy(kept.astype(np.uint16).view(np.float16).copy())
 
 
 def _deflate(path: Path) -> None:

@@ -18,10 +18,10 @@ from ultralytics.utils.loss import v8DetectionLoss
 
 from vision.core.errors import ConfigError
 from vision.training.batches import Photographs, batches, to_images
+from vision.training.dataset import Split
 from vision.training.distil import drift
 from vision.training.evaluate import Accuracy, accuracy, detect
-from vision.training.dataset import Split
-from vision.training.model import STRIDES_PX, StreetNet
+from vision.training.model import StreetNet
 from vision.training.recipe import Recipe, Stage
 
 CHECKPOINT = "checkpoint.pt"
@@ -106,7 +106,11 @@ class Run:
         """Train on one batch, its parts side by side on one core each; return the loss's parts."""
         assert self._optimizer is not None
         parts = _split(batch, len(self._replicas))
-        records = list(self._pool.map(lambda one: self._backward(stage, *one), zip(self._replicas, self._losses, parts, strict=True)))
+        records = list(
+            self._pool.map(
+                lambda one: self._backward(stage, *one), zip(self._replicas, self._losses, parts, strict=True)
+            )
+        )
         self._gather()
         # Each on its own: what holds the street branch must not scale down what the garbage branch learns.
         norms = [nn.utils.clip_grad_norm_(part.parameters(), _CLIP_NORM) for part in (self.net.garbage, self._held)]
@@ -114,9 +118,13 @@ class Run:
         for replica in self._replicas:
             replica.zero_grad(set_to_none=True)
         self._follow()
-        return {key: sum(record[key] for record in records) / len(records) for key in records[0]} | {"norm": float(norms[0])}
+        return {key: sum(record[key] for record in records) / len(records) for key in records[0]} | {
+            "norm": float(norms[0])
+        }
 
-    def _backward(self, stage: Stage, net: StreetNet, loss_of: v8DetectionLoss, batch: dict[str, Any]) -> dict[str, float]:
+    def _backward(
+        self, stage: Stage, net: StreetNet, loss_of: v8DetectionLoss, batch: dict[str, Any]
+    ) -> dict[str, float]:
         """Add the gradients of one part of a batch to a replica's."""
         # One thread a replica: on a busy machine two threads inside one convolution wait for each other.
         torch.set_num_threads(1)
@@ -163,6 +171,8 @@ class Run:
                 theirs.copy_(ours)
             net.requires_grad_(whole)
             net.garbage.requires_grad_(True)
+            for layer in net.backbone[: stage.frozen_layers]:
+                layer.requires_grad_(False)
             for branch in (net.garbage, net.street):
                 branch.head.dfl.requires_grad_(False)  # a fixed ramp, not weights
             net.train()
@@ -172,9 +182,7 @@ class Run:
         if self._optimizer is None:
             self._optimizer = self._optimizer_for(stage)
 
-    def _run_stage(
-        self, stage: Stage, photographs: Photographs, main: int, valid: Split, coco: Split | None
-    ) -> None:
+    def _run_stage(self, stage: Stage, photographs: Photographs, main: int, valid: Split, coco: Split | None) -> None:
         recipe, progress = self.recipe, self.progress
         self.begin_stage(stage)
         first = progress.total - progress.done
@@ -230,7 +238,11 @@ class Run:
 
     def _optimizer_for(self, stage: Stage) -> torch.optim.Optimizer:
         groups = []
-        for part, share in ((self.net.garbage, 1.0), (self.net.street, stage.backbone_rate), (self.net.backbone, stage.backbone_rate)):
+        for part, share in (
+            (self.net.garbage, 1.0),
+            (self.net.street, stage.backbone_rate),
+            (self.net.backbone, stage.backbone_rate),
+        ):
             if part is not self.net.garbage and stage.train != "all":
                 continue
             weights = [p for p in part.parameters() if p.requires_grad and p.ndim > 1]

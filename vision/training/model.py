@@ -1,22 +1,17 @@
 """StreetNet: one YOLO11n backbone with two necks and heads, COCO's classes and the garbage classes."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
+from ultralytics.nn.modules import Conv
+from ultralytics.nn.tasks import DetectionModel
 
-from vision.detectors.torch_compat import ensure_torchvision
-
-ensure_torchvision()
-
-from ultralytics.nn.modules import Conv, Detect  # noqa: E402  torchvision must be importable first
-from ultralytics.nn.tasks import DetectionModel  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from vision.core.errors import ModelFileError
 
 BACKBONE_LAYERS = 11
 """Layers 0-10 of YOLO11 are the backbone, 11-23 neck and head."""
@@ -39,20 +34,18 @@ class Raw:
 class Branch(nn.Module):
     """Neck and head of YOLO11 (layers 11-23) over the backbone's saved feature maps."""
 
-    def __init__(self, layers: "Iterable[nn.Module]", save: "Iterable[int]") -> None:
+    def __init__(self, layers: Iterable[nn.Module], save: Iterable[int]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.head.stride = torch.tensor(STRIDES_PX, dtype=torch.float32)
         self._save = frozenset(save)
 
     @property
-    def head(self) -> Detect:
+    def head(self) -> Any:
         """The branch's detection head."""
-        head = self.layers[-1]
-        assert isinstance(head, Detect)
-        return head
+        return self.layers[-1]
 
-    def forward(self, maps: "Mapping[int, torch.Tensor]") -> Raw:
+    def forward(self, maps: Mapping[int, torch.Tensor]) -> Raw:
         """Return raw predictions from the backbone's maps, keyed by layer number."""
         kept = dict(maps)
         x = kept[BACKBONE_LAYERS - 1]
@@ -67,7 +60,7 @@ class Branch(nn.Module):
 
     def decode(self, raw: Raw) -> torch.Tensor:
         """Return (B, 4 + C, A): xywh in input pixels, then class scores in 0-1."""
-        decoded: torch.Tensor = self.head._inference(raw.as_dict())
+        decoded: torch.Tensor = self.head._inference(raw.as_dict())  # noqa: SLF001 - the decoding has no public name
         return decoded
 
 
@@ -133,7 +126,7 @@ def _yolo11n(width_classes: int, classes: int) -> DetectionModel:
     return model
 
 
-def _inputs(layer: nn.Module, x: torch.Tensor, kept: "Mapping[int, torch.Tensor]") -> Any:
+def _inputs(layer: nn.Module, x: torch.Tensor, kept: Mapping[int, torch.Tensor]) -> Any:
     """Return what a layer takes: the previous output, or the list its `f` names (-1 is the previous one)."""
     if layer.f == -1:
         return x
@@ -145,7 +138,7 @@ def from_checkpoints(street: Path, garbage: Path | None, garbage_classes: int) -
 
     Backbone and street branch come from `street`; the garbage branch from `garbage`, or, where that is
     None, from `street` again with a fresh last class layer. Ultralytics checkpoints hold pickled classes:
-    load only files you trust.
+    load only files you trust. Raises ModelFileError.
     """
     base = _load_checkpoint(street)
     net = StreetNet(base.model[-1].nc, garbage_classes)
@@ -155,16 +148,17 @@ def from_checkpoints(street: Path, garbage: Path | None, garbage_classes: int) -
     own, given = net.garbage.layers.state_dict(), _slice(donor, BACKBONE_LAYERS, None)
     fitting = {key: value for key, value in given.items() if own[key].shape == value.shape}
     if garbage is not None and len(fitting) != len(own):
-        raise ValueError(f"{garbage}: expected a YOLO11n with {garbage_classes} classes")
+        raise ModelFileError(f"{garbage}: should be a YOLO11n with {garbage_classes} classes")
     net.garbage.layers.load_state_dict(fitting, strict=False)
     return net
 
 
 def _load_checkpoint(path: Path) -> DetectionModel:
     checkpoint = torch.load(path, map_location="cpu", weights_only=False)
-    model = (checkpoint.get("ema") or checkpoint["model"]).float()
-    assert isinstance(model, DetectionModel)
-    return model
+    model = checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
+    if not isinstance(model, DetectionModel):
+        raise ModelFileError(f"{path}: should be an Ultralytics checkpoint of a YOLO11n detector")
+    return model.float()
 
 
 def _slice(model: DetectionModel, first: int, last: int | None) -> dict[str, torch.Tensor]:

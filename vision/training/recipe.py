@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vision.core.errors import ConfigError, NotThereError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -68,6 +70,8 @@ class Stage(Part):
     learning_rate: Positive
     backbone_rate: Fraction = 1.0
     """Learning rate of backbone and street branch as a share of the garbage branch's."""
+    frozen_layers: int = Field(default=0, ge=0, le=11)
+    """First layers of the backbone that are not trained: the dearest to train and the last to need it."""
     warmup_batches: int = Field(default=50, ge=0)
     final_rate: Fraction = 0.05
     close_mosaic: int = Field(default=0, ge=0)
@@ -111,9 +115,19 @@ class Recipe(Part):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe; its paths become absolute. Raises ValueError."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return rebased(Recipe.model_validate(content), path.parent)
+    """Read a recipe; its paths become absolute. Raises ConfigError, NotThereError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe = Recipe.model_validate(content)
+    except FileNotFoundError:
+        raise NotThereError(f"{path}: a training recipe is expected here, and there is no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        raise ConfigError(
+            *(f"{path}: {'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+        ) from None
+    return rebased(recipe, path.parent)
 
 
 def rebased(recipe: Recipe, base: Path) -> Recipe:

@@ -12,6 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
+from vision.detectors.letterbox import letterboxed
 from vision.training import card, export, report
 from vision.training.batches import open_photographs
 from vision.training.dataset import Split, read_background, read_split
@@ -19,7 +20,6 @@ from vision.training.evaluate import Accuracy, Predict, accuracy, detect, planes
 from vision.training.loop import BEST, Run
 from vision.training.model import StreetNet, from_checkpoints
 from vision.training.recipe import Recipe, read_recipe
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ def train(recipe_path: Path, out: Path, resume: bool = False) -> TrainReport:  #
     return finish(recipe, out, valid, coco, began=began, batches=run.progress.total)
 
 
-def finish(
-    recipe: Recipe, out: Path, valid: Split, coco: Split | None, *, began: float, batches: int
-) -> TrainReport:
+def finish(recipe: Recipe, out: Path, valid: Split, coco: Split | None, *, began: float, batches: int) -> TrainReport:
     """Measure the best weights, export them, and write plots, card and catalogue entry."""
     net = from_checkpoints(recipe.start.street, recipe.start.garbage, len(valid.names))
     names = street_names(recipe)
@@ -135,7 +133,7 @@ def street_names(recipe: Recipe) -> list[str]:
 
 def made_values(made: TrainReport) -> dict[str, Any]:
     """Return the report as plain values."""
-    return yaml.safe_load(yaml.safe_dump({**asdict(made), "out": str(made.out), "files": [f.name for f in made.files]}))
+    return {**asdict(made), "out": str(made.out), "files": [file.name for file in made.files]}
 
 
 def _data(recipe: Recipe) -> tuple[Split, Split, Split | None, list[Any]]:
@@ -171,8 +169,6 @@ def _torch_predict(net: StreetNet, branch: str) -> Predict:
 
 
 def _picture(path: Path, imgsz: int) -> NDArray[np.float32]:
-    from vision.detectors.letterbox import letterboxed
-
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     assert image is not None, path
-    return planes(letterboxed(image, (imgsz, imgsz))[0])[None]
+    return planes(letterboxed(image.astype(np.uint8, copy=False), (imgsz, imgsz))[0])[None]

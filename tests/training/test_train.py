@@ -1,0 +1,141 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from vision.core.errors import ConfigError, NotThereError
+from vision.training.batches import batches, open_photographs
+from vision.training.dataset import read_split
+from vision.training.distil import drift
+from vision.training.loop import CHECKPOINT, Run
+from vision.training.model import from_checkpoints
+from vision.training.recipe import Recipe, read_recipe
+from vision.training.train import train
+
+
+def new_run(recipe: Recipe, out: Path) -> Run:
+    out.mkdir(exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    return Run(recipe, from_checkpoints(recipe.start.street, recipe.start.garbage, 3), out)
+
+
+def go(recipe: Recipe, out: Path) -> Run:
+    """Train, or go on, to the recipe's end."""
+    split, valid = read_split(recipe.data.garbage, "train"), read_split(recipe.data.garbage, "val")
+    run = new_run(recipe, out)
+    run.load()
+    run.train(open_photographs(recipe, split, []), split, valid, None)
+    return run
+
+
+def test_steps_lower_the_loss_and_hold_the_street_branch(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    stage = recipe.stages[1].model_copy(update={"learning_rate": 0.001})
+    run = new_run(recipe, tmp_path / "out")
+    split = read_split(recipe.data.garbage, "train")
+    photographs = open_photographs(recipe, split, [])
+    batch = next(iter(batches(photographs, 6, recipe, range(1), 0)))
+    run.begin_stage(stage)
+    losses = [run.step(stage, batch)["detect"] for _ in range(25)]
+    # It rises first: while nothing is found yet, there is little to be counted wrong.
+    assert losses[-1] < 0.7 * max(losses[:8])
+    images = batch["img"].float() / 255
+    run.net.eval()
+    with torch.no_grad():
+        away = drift(run.net(images)["street"], run.teacher(images)["street"])
+    assert float(away.features) < 0.05
+
+
+def test_backbone_stays_to_the_bit_while_only_the_garbage_branch_is_trained(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    run = new_run(recipe, tmp_path / "out")
+    before = {key: value.clone() for key, value in run.net.state_dict().items()}
+    split = read_split(recipe.data.garbage, "train")
+    batch = next(iter(batches(open_photographs(recipe, split, []), 6, recipe, range(1), 0)))
+    run.begin_stage(recipe.stages[0])
+    run.step(recipe.stages[0], batch)
+    changed = {key.split(".")[0] for key, value in run.net.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed == {"garbage"}
+
+
+def test_every_layer_is_trained_in_the_last_stage(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    run = new_run(recipe, tmp_path / "out")
+    before = {name: value.detach().clone() for name, value in run.net.named_parameters()}
+    split = read_split(recipe.data.garbage, "train")
+    numbers = batches(open_photographs(recipe, split, []), 6, recipe, range(4), 0)
+    run.begin_stage(recipe.stages[1])
+    for batch in numbers:
+        run.step(recipe.stages[1], batch)
+    same = [name for name, value in run.net.named_parameters() if torch.equal(value, before[name])]
+    assert [
+        name for name in same if "dfl" not in name
+    ] == []  # the ramp that turns distances' distributions into numbers
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_as_if_it_had_not_been(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    whole = go(recipe, tmp_path / "whole")
+
+    class Stopped(Exception):  # noqa: N818 - not an error: somebody pulled the plug
+        pass
+
+    class Unplugged(Run):
+        def save(self) -> None:
+            super().save()
+            if self.progress.total == 3:
+                raise Stopped
+
+    out = tmp_path / "halves"
+    out.mkdir()
+    split, valid = read_split(recipe.data.garbage, "train"), read_split(recipe.data.garbage, "val")
+    torch.manual_seed(recipe.seed)
+    first = Unplugged(recipe, from_checkpoints(recipe.start.street, recipe.start.garbage, 3), out)
+    with pytest.raises(Stopped):
+        first.train(open_photographs(recipe, split, []), split, valid, None)
+    resumed = go(recipe, out)
+    assert resumed.progress.total == whole.progress.total == 4
+    for key, value in whole.average.state_dict().items():
+        torch.testing.assert_close(resumed.average.state_dict()[key], value, rtol=0, atol=0, msg=key)
+
+
+@pytest.mark.slow
+def test_the_command_leaves_all_it_promises(recipe_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made = train(recipe_file, out)
+    assert made.batches == 4
+    for name in ("tiny.pt", "tiny.xml", "tiny.bin", "metadata.yaml", "MODEL_CARD.md", "PR_curve.png",
+                 "confusion_matrix.png", "worst_mistakes.png", CHECKPOINT):  # fmt: skip
+        assert (out / name).stat().st_size > 0, name
+    entry = yaml.safe_load((out / "models.yaml").read_text())["models"]["tiny"]
+    assert set(entry["files"]) == {"tiny.pt", "tiny.xml", "tiny.bin", "metadata.yaml"}
+    assert len((out / "log.jsonl").read_text().splitlines()) >= 2
+    assert all(json.loads(line) for line in (out / "log.jsonl").read_text().splitlines())
+
+    import openvino as ov
+
+    model = ov.Core().read_model(out / "tiny.xml")
+    assert [port.get_any_name() for port in model.inputs] == ["images"]
+    assert [port.get_any_name() for port in model.outputs] == ["street", "garbage"]
+    with pytest.raises(ConfigError, match="holds a training already"):
+        train(recipe_file, out)
+
+
+def test_a_missing_recipe_or_start_is_one_sentence(recipe_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotThereError, match="a training recipe is expected here"):
+        train(tmp_path / "nowhere.yaml", tmp_path / "out")
+    (tmp_path / "base.pt").unlink()
+    with pytest.raises(NotThereError, match="starts from are not there"):
+        train(recipe_file, tmp_path / "out")
+
+
+def test_a_recipe_refuses_what_it_does_not_know(recipe_file: Path) -> None:
+    content = yaml.safe_load(recipe_file.read_text())
+    recipe_file.write_text(yaml.safe_dump({**content, "epochs": 3, "batch": 0}))
+    with pytest.raises(ConfigError) as caught:
+        read_recipe(recipe_file)
+    assert len(caught.value.problems) == 2
+    assert any("epochs" in problem for problem in caught.value.problems)
