@@ -81,7 +81,7 @@ def to_openvino(net: StreetNet, imgsz: int) -> Any:
     example = torch.zeros(1, 3, imgsz, imgsz)
     with torch.no_grad(), warnings.catch_warnings():
         # The heads compare shapes to reuse their anchors; the exported size is fixed, so they may.
-        warnings.simplefilter("ignore", torch.jit._trace.TracerWarning)
+        warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
         deployed(example)  # the heads lay out their anchors on the first image of a size
         traced = torch.jit.trace(deployed, example, check_trace=False)  # type: ignore[no-untyped-call]
     model = ov.convert_model(traced, input=[("images", [-1, 3, imgsz, imgsz])], example_input=example)

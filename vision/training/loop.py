@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, recipe: Recipe, net: StreetNet, out: Path) -> None:
         self.recipe = recipe
-        self.net = net.to(memory_format=torch.channels_last)
+        self.net: StreetNet = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.teacher = copy.deepcopy(net).eval().requires_grad_(False)
         self.average = copy.deepcopy(net).eval().requires_grad_(False)
         self.progress = Progress()
@@ -146,7 +146,7 @@ class Run:
             away = drift(student, teacher)
             loss = loss + away.weighed(self.recipe.distil)
             record |= away.as_floats()
-        (loss / len(self._replicas)).backward()  # type: ignore[no-untyped-call]
+        (loss / len(self._replicas)).backward()
         return record
 
     @torch.no_grad()

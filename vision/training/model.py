@@ -49,10 +49,10 @@ class Branch(nn.Module):
         """Return raw predictions from the backbone's maps, keyed by layer number."""
         kept = dict(maps)
         x = kept[BACKBONE_LAYERS - 1]
-        for layer in self.layers[:-1]:
+        for number, layer in enumerate(self.layers[:-1], start=BACKBONE_LAYERS):
             x = layer(_inputs(layer, x, kept))
-            if layer.i in self._save:
-                kept[layer.i] = x
+            if number in self._save:
+                kept[number] = x
         head = self.head
         feats = [kept[i] for i in head.f]
         raw = head.forward_head(list(feats), **head.one2many)
@@ -80,10 +80,10 @@ class StreetNet(nn.Module):
         """Return the backbone's feature maps that the branches read, keyed by layer number."""
         kept: dict[int, torch.Tensor] = {}
         x = images
-        for layer in self.backbone:
+        for number, layer in enumerate(self.backbone):
             x = layer(x)
-            if layer.i in self._save:
-                kept[layer.i] = x
+            if number in self._save:
+                kept[number] = x
         return kept
 
     def forward(self, images: torch.Tensor) -> dict[str, Raw]:
@@ -119,6 +119,7 @@ def _yolo11n(width_classes: int, classes: int) -> DetectionModel:
     if classes != width_classes:
         for tower, stride in zip(head.cv3, STRIDES_PX, strict=True):
             last = nn.Conv2d(tower[-1].in_channels, classes, 1)
+            assert last.bias is not None
             nn.init.constant_(last.bias, math.log(5 / classes / (640 / stride) ** 2))
             tower[-1] = last
         head.nc = classes
@@ -126,7 +127,7 @@ def _yolo11n(width_classes: int, classes: int) -> DetectionModel:
     return model
 
 
-def _inputs(layer: nn.Module, x: torch.Tensor, kept: Mapping[int, torch.Tensor]) -> Any:
+def _inputs(layer: Any, x: torch.Tensor, kept: Mapping[int, torch.Tensor]) -> Any:
     """Return what a layer takes: the previous output, or the list its `f` names (-1 is the previous one)."""
     if layer.f == -1:
         return x

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
