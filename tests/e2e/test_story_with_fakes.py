@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tests.pipeline.streets import NAMES, FakeBoard, bicycle, frame
+from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
 from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher
@@ -106,7 +106,9 @@ def test_a_camera_breaks_twice_a_platform_fails_twice_and_one_case_is_filed(tmp_
 
     board = FakeBoard(cameras={"gate": GATE})
     supervisor = Supervisor(clock, source, mailbox)
-    worker = Worker("w1", Parts(clock, board, blobs, Spool(bus, clock), mailbox, supervisor, Judge(), analyser))
+    worker = Worker(
+        "w1", Parts(clock, board, FakeLeases(), blobs, Spool(bus, clock), mailbox, supervisor, Judge(), analyser)
+    )
 
     database = Database(f"sqlite:///{tmp_path}/hub.db")
     database.migrate()

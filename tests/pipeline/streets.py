@@ -1,6 +1,6 @@
 """Small pictures, cameras and findings that the pipeline's tests share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +50,21 @@ def at(seconds: float) -> datetime:
     return EPOCH + timedelta(seconds=seconds)
 
 
+class FakeLeases:
+    """Every camera is ours, unless `others` holds it."""
+
+    def __init__(self) -> None:
+        self.others: set[str] = set()
+        self.released: list[str] = []
+        self.token = 7
+
+    def hold(self, camera_ids: Sequence[str]) -> dict[str, int]:
+        return {key: self.token for key in camera_ids if key not in self.others}
+
+    def release(self, camera_ids: Sequence[str]) -> None:
+        self.released += camera_ids
+
+
 @dataclass
 class FakeBoard:
     version: int = 1
@@ -59,11 +74,15 @@ class FakeBoard:
     kept: dict[str, Any] = field(default_factory=dict)
     looks: dict[str, bytes] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
+    shared: frozenset[str] | None = None
 
     def registry_version(self) -> int | None:
         if self.away:
             raise StorageError("Redis is away")
         return self.version
+
+    def share(self, worker: str) -> frozenset[str] | None:
+        return self.shared
 
     def registry(self) -> dict[str, Any] | None:
         return {"cameras": self.cameras}

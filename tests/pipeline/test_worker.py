@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.streets import GATE_DOCUMENT as GATE
-from tests.pipeline.streets import NAMES, FakeBoard, bicycle, frame
+from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
 from vision.core.detections import Detections
 from vision.core.errors import DetectorError
 from vision.core.findings import Finding, FindingState
@@ -68,6 +68,7 @@ class Instant:
 class Rig:
     clock: ManualClock
     board: FakeBoard = field(default_factory=FakeBoard)
+    leases: FakeLeases = field(default_factory=FakeLeases)
     supervisor: FakeSupervisor = field(default_factory=FakeSupervisor)
     bus: MemoryBus = field(default_factory=MemoryBus)
     mailbox: Mailbox = field(default_factory=Mailbox)
@@ -80,7 +81,7 @@ class Rig:
 
         spool = Spool(self.bus, self.clock)
         parts = Parts(
-            self.clock, self.board, self.blobs, spool, self.mailbox, self.supervisor, self.batcher, analyser
+            self.clock, self.board, self.leases, self.blobs, spool, self.mailbox, self.supervisor, self.batcher, analyser
         )  # fmt: skip
         return Worker("w1", parts)
 
@@ -193,4 +194,30 @@ def test_a_failing_detector_costs_the_look_and_not_the_worker(rig: Rig) -> None:
         done.wait(0.05)
     rig.batcher.answer = bicycle()
     assert rig.look(worker, 10, 20)[-1].state is FindingState.PRESENT
+    worker.stop()
+
+
+def test_a_camera_that_another_worker_holds_is_left_alone(rig: Rig) -> None:
+    rig.board.cameras = {"gate": GATE, "yard": {"url": "rtsp://h/2"}}
+    rig.leases.others = {"yard"}
+    worker = rig.worker()
+    worker.tick()
+    assert set(worker._cameras) == {"gate"}
+    rig.leases.others = set()
+    worker.tick()
+    assert set(worker._cameras) == {"gate", "yard"}
+    rig.board.shared = frozenset({"yard"})
+    worker.tick()
+    assert set(worker._cameras) == {"yard"}
+    assert rig.leases.released == ["gate"]
+
+
+def test_findings_carry_the_token_of_the_lease(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    assert rig.look(worker, 0)[0].fence == 7
+    rig.leases.token = 9
+    worker.tick()
+    assert rig.look(worker, 10)[0].fence == 9
     worker.stop()

@@ -20,6 +20,7 @@ from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSetti
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
+from vision.storage.leases import CameraLeases
 
 log = structlog.get_logger()
 
@@ -60,6 +61,8 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
         bus, board = RedisBus(redis_url), Board(redis_url)
         stack.callback(bus.close)
         stack.callback(board.close)
+        leases = CameraLeases(redis_url, name)
+        stack.callback(leases.close)
         mailbox = Mailbox()
 
         def source(camera: Camera, session: int) -> FrameSource:
@@ -75,6 +78,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
             Parts(
                 clock=clock,
                 board=board,
+                leases=leases,
                 blobs=ObjectBlobs(city.evidence_url),
                 spool=Spool(bus, clock),
                 mailbox=mailbox,

@@ -10,6 +10,7 @@ from vision.core.clock import Clock
 from vision.core.errors import StorageError
 from vision.core.findings import Finding
 from vision.core.ports import FindingBus
+from vision.hub.fences import Fences
 from vision.hub.incidents import IncidentService
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ class Hub:
         """By loop, since the start."""
         self.taken = 0
         """Findings taken in since the start."""
+        self.fences = Fences()
 
     def start(self) -> None:
         """Take up what the record holds, then run; raises StorageError when the record cannot be read."""
@@ -85,7 +87,7 @@ class Hub:
         """One group of findings; returns how many there were. Raises StorageError, and then nothing is lost."""
         delivered = self._bus.read(wait_s=wait_s, limit=_BATCH)
         if delivered:
-            self._take_until_done([finding for _, finding in delivered])
+            self._take_until_done([finding for _, finding in delivered if self.fences.admit(finding)])
             self._bus.acknowledge([key for key, _ in delivered])
             self.taken += len(delivered)
         return len(delivered)

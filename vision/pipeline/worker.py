@@ -1,8 +1,8 @@
 """A worker: its cameras kept open, its looks judged, its findings sent; told what to watch by the board."""
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
@@ -62,8 +62,18 @@ class Mailbox(Protocol):
     def close(self) -> None: ...
 
 
+class Leases(Protocol):
+    """What a worker asks of storage.leases.CameraLeases."""
+
+    def hold(self, camera_ids: Sequence[str]) -> dict[str, int]: ...
+
+    def release(self, camera_ids: Sequence[str]) -> None: ...
+
+
 class Board(Protocol):
     """What a worker asks of storage.board.Board."""
+
+    def share(self, worker: str) -> frozenset[str] | None: ...
 
     def registry_version(self) -> int | None: ...
 
@@ -88,6 +98,7 @@ class _Watched:
 
     camera: Camera
     analysers: dict[str, Analyser]
+    fence: int = 0
     blind_at_s: float | None = None  # when it was last reported blind
 
 
@@ -97,6 +108,7 @@ class Parts:
 
     clock: Clock
     board: Board
+    leases: Leases
     blobs: BlobStore
     spool: Spool
     mailbox: Mailbox
@@ -113,6 +125,7 @@ class Worker:
     parts: Parts
     _cameras: dict[str, _Watched] = field(default_factory=dict)
     _version: int | None = None
+    _wanted: dict[str, Camera] = field(default_factory=dict)
     _asked_for: frozenset[str] = frozenset()
     _memory_at_s: float = 0.0
     _away: bool = False
@@ -145,7 +158,15 @@ class Worker:
         self._looks.stop()
         self._remember(force=True)
         self.parts.spool.stop()
+        self._let_go()
         log.info("worker_stopped", worker=self.name)
+
+    def _let_go(self) -> None:
+        """Another worker need not wait for our leases to run out."""
+        try:
+            self.parts.leases.release(list(self._cameras))
+        except StorageError as error:
+            log.warning("leases_not_released", worker=self.name, reason=str(error))
 
     def tick(self) -> None:
         """Take over a changed registry, post health, answer who is watched."""
@@ -164,16 +185,22 @@ class Worker:
             self._away = False
 
     def _follow_registry(self) -> None:
+        """Look at the registry's cameras that are in our share and that nobody else holds."""
         version = self.parts.board.registry_version()
-        if version is None or version == self._version:
-            return
-        document = self.parts.board.registry() or {}
-        cameras = [CameraConfig.model_validate(doc).to_core(key) for key, doc in document.get("cameras", {}).items()]
-        self._adopt([camera for camera in cameras if camera.enabled])
-        self._version = version
-        log.info("registry_followed", worker=self.name, version=version, cameras=len(self._cameras))
+        if version is not None and version != self._version:
+            document = self.parts.board.registry() or {}
+            cameras = [
+                CameraConfig.model_validate(doc).to_core(key) for key, doc in document.get("cameras", {}).items()
+            ]
+            self._wanted = {camera.id: camera for camera in cameras if camera.enabled}
+            self._version = version
+            log.info("registry_followed", worker=self.name, version=version, cameras=len(self._wanted))
+        share = self.parts.board.share(self.name)
+        mine = [key for key in self._wanted if share is None or key in share]
+        fences = self.parts.leases.hold(mine)
+        self._adopt([self._wanted[key] for key in mine if key in fences], fences)
 
-    def _adopt(self, cameras: list[Camera]) -> None:
+    def _adopt(self, cameras: list[Camera], fences: Mapping[str, int]) -> None:
         """Only cameras that were added, changed or removed are touched."""
         wanted = {camera.id: camera for camera in cameras}
         with self._lock:
@@ -181,12 +208,16 @@ class Worker:
             for key in gone:
                 del self._cameras[key]
                 self._evidence.forget(key)
-            for camera in cameras:
-                known = self._cameras.get(camera.id)
-                if known is None or known.camera != camera:
-                    self._cameras[camera.id] = _Watched(camera, self._analysers(camera, known))
-        self.parts.supervisor.apply(cameras)
-        self.parts.board.forget_health(gone)
+            changed = [c for c in cameras if c.id not in self._cameras or self._cameras[c.id].camera != c]
+            for camera in changed:
+                self._cameras[camera.id] = _Watched(camera, self._analysers(camera, self._cameras.get(camera.id)))
+            for key, watched in self._cameras.items():
+                watched.fence = fences[key]
+        if gone or changed:
+            self.parts.supervisor.apply(cameras)
+        if gone:
+            self.parts.leases.release(gone)
+            self.parts.board.forget_health(gone)
 
     def _analysers(self, camera: Camera, known: _Watched | None) -> dict[str, Analyser]:
         """New ones that remember what the old ones, or a worker before us, saw standing."""
@@ -210,12 +241,18 @@ class Worker:
         return None if watched is None else watched.analysers.get(view_id)
 
     def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
-        self.parts.spool.put(self._evidence.keep(analyser.view, frame, findings))
+        kept = self._evidence.keep(analyser.view, frame, findings)
+        self.parts.spool.put(self._signed(frame.camera_id, kept))
         if frame.camera_id in self._asked_for:
             try:
                 self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
             except StorageError as error:
                 log.warning("look_not_shown", camera=frame.camera_id, reason=str(error))
+
+    def _signed(self, camera_id: str, findings: list[Finding]) -> list[Finding]:
+        """With our lease's token, by which the hub knows that we still speak for the camera."""
+        watched = self._cameras.get(camera_id)
+        return findings if watched is None else [replace(finding, fence=watched.fence) for finding in findings]
 
     def _post_health(self) -> None:
         health = self.parts.supervisor.health()
@@ -237,7 +274,7 @@ class Worker:
                 watched.blind_at_s = now_s
                 why = Why("摄像机离线", f"the camera is {row.state.value}")
                 for analyser in watched.analysers.values():
-                    self.parts.spool.put(analyser.blind(now, why))
+                    self.parts.spool.put(self._signed(watched.camera.id, analyser.blind(now, why)))
 
     def _remember(self, *, force: bool = False) -> None:
         now_s = self.parts.clock.monotonic_s()

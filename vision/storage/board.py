@@ -19,7 +19,7 @@ class Board:
 
     `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
     whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
-    what a view's analyser needs after a restart.
+    what a view's analyser needs after a restart; `assignment` which worker looks at which cameras.
     """
 
     def __init__(self, url: str) -> None:
@@ -91,6 +91,23 @@ class Board:
         with self._telling():
             value: Any = self._client.get(f"{_PREFIX}look:{camera_id}")
             return value if value is None else bytes(value)
+
+    def assign(self, shares: Mapping[str, Iterable[str]]) -> None:
+        """Say which worker looks at which cameras; workers left out of `shares` look at none."""
+        with self._telling():
+            pipe = self._client.pipeline()
+            pipe.delete(_PREFIX + "assignment")
+            rows: dict[Any, Any] = {worker: json.dumps(sorted(cameras)) for worker, cameras in shares.items()}
+            pipe.hset(_PREFIX + "assignment", mapping={"": "[]", **rows})
+            pipe.execute()
+
+    def share(self, worker: str) -> frozenset[str] | None:
+        """The worker's cameras; None when nobody assigns, and then every worker may look at any."""
+        with self._telling():
+            own, marker = self._client.hmget(_PREFIX + "assignment", [worker, ""])
+            if marker is None:
+                return None
+            return frozenset(json.loads(own)) if own is not None else frozenset()
 
     def post_memory(self, records: Mapping[str, Mapping[str, Any]]) -> None:
         """What a view's analyser has to remember over a restart, by `camera/view`."""
