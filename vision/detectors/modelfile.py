@@ -114,16 +114,21 @@ def names_of(names: Any, file: Path) -> tuple[str, ...]:
             names = ast.literal_eval(names)
         except (ValueError, SyntaxError):
             names = None
+    found = names_of_mapping(names)
+    if found is None:
+        raise ModelFileError(f"{file}: `names` should list every class, as [a, b] or {{0: a, 1: b}}")
+    return found
+
+
+def names_of_mapping(names: Any) -> tuple[str, ...] | None:
+    """Class names in order, from a list or from {0: name, …}; None if they are neither or a number is missing."""
     if isinstance(names, dict):
         try:
             by_id = {int(key): str(value) for key, value in names.items()}
         except ValueError:
-            by_id = {}
-        if sorted(by_id) == list(range(len(by_id))):
-            names = [by_id[index] for index in range(len(by_id))]
-    if not isinstance(names, list) or not names:
-        raise ModelFileError(f"{file}: `names` should list every class, as [a, b] or {{0: a, 1: b}}")
-    return tuple(map(str, names))
+            return None
+        names = [by_id[index] for index in range(len(by_id))] if sorted(by_id) == list(range(len(by_id))) else None
+    return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
 def _plain(error: Exception) -> str:
