@@ -1,15 +1,13 @@
 """Templates such as `{place}` or `{x:.6f}`: a platform's own fields filled from a case."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from vision.cases.crs import WGS84, from_wgs84
 from vision.cases.platform import CaseChange, CaseDraft
-from vision.core.errors import ConfigError
 
 CASE_FIELDS = frozenset(
     {
@@ -82,34 +80,6 @@ def change_values(
         "media_url": media_urls[0] if media_urls else "",
         "media_urls": ",".join(media_urls),
     }
-
-
-def fill(template: str, values: Mapping[str, Any]) -> str:
-    """The template with its fields filled; a number's format is dropped where the number is not known."""
-    parts = []
-    for literal, name, spec, _conversion in Formatter().parse(template):
-        parts.append(literal)
-        if name is not None:
-            value = values[name]
-            parts.append("" if value == "" else format(value, spec or ""))
-    return "".join(parts)
-
-
-def names_in(template: str) -> Iterator[str]:
-    """Names of the fields of a template; raises ConfigError on a broken one."""
-    try:
-        for _literal, name, _spec, _conversion in Formatter().parse(template):
-            if name is not None:
-                yield name
-    except ValueError as error:
-        raise ConfigError(f"template {template!r}: {error}") from error
-
-
-def check_template(template: str, known: frozenset[str]) -> None:
-    """Raises ConfigError when a template is broken or names something that does not exist."""
-    unknown = [name for name in names_in(template) if name not in known]
-    if unknown:
-        raise ConfigError(f"template {template!r} names {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
 def at_path(document: Any, path: str) -> Any:

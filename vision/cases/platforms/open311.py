@@ -9,13 +9,14 @@ from urllib.parse import quote
 import httpx
 
 from vision.cases import wire
-from vision.cases.fields import CASE_FIELDS, Style, case_values, check_template, fill
+from vision.cases.fields import CASE_FIELDS, Style, case_values
 from vision.cases.links import Links
 from vision.cases.platform import CaseChange, CaseDraft, CaseReport, EvidenceFile, Promise
 from vision.cases.platforms.open311_wire import Record, records
 from vision.core.clock import Clock
 from vision.core.errors import Rejected, RetryLater
 from vision.core.incidents import CaseStatus
+from vision.core.templates import check_template, fill
 
 DESCRIPTION_MOST = 4000
 _QUERY_ROWS = 1000

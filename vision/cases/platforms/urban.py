@@ -8,13 +8,14 @@ from typing import Any, Literal
 import httpx
 
 from vision.cases import wire
-from vision.cases.fields import CASE_FIELDS, CHANGE_FIELDS, Style, at_path, case_values, change_values, fill, names_in
+from vision.cases.fields import CASE_FIELDS, CHANGE_FIELDS, Style, at_path, case_values, change_values
 from vision.cases.links import Links
 from vision.cases.platform import CaseChange, CaseDraft, CaseReport, ChangeKind, EvidenceFile, Promise
 from vision.core.clock import Clock
 from vision.core.errors import Rejected, RetryLater
 from vision.core.incidents import CaseStatus
 from vision.core.ports import BlobStore
+from vision.core.templates import fill, names_in
 
 _CASE_ID = frozenset({"case_id"})
 
