@@ -87,6 +87,22 @@ def hub(config: ConfigFile) -> None:
 
 
 @app.command()
+def cluster(
+    config: ConfigFile,
+    workers: Annotated[int, typer.Option(min=1, help="How many workers.")] = 2,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join; one is begun here if unset.")] = None,
+    cpus: Annotated[float, typer.Option(help="CPUs that each worker takes.")] = 1.0,
+    gpus: Annotated[float, typer.Option(help="Share of a GPU that each worker takes.")] = 0.0,
+) -> None:
+    """Run workers on Ray: placed where resources are, restarted when they or their machine die."""
+    from vision.app.cluster import run_cluster
+    from vision.logs import configure
+
+    configure(process="cluster")
+    run_cluster(config, workers=workers, address=address, cpus=cpus, gpus=gpus)
+
+
+@app.command()
 def worker(
     config: ConfigFile,
     redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,

@@ -1,5 +1,6 @@
 """Puts the hub together: incidents, outbox, page and API over one database."""
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,7 @@ from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
 from vision.cases.platform import CaseReport
 from vision.cases.routing import route
+from vision.cluster.assigner import Assigner
 from vision.config.schema import CityConfig
 from vision.console.site import add_console
 from vision.core.clock import Clock, SystemClock
@@ -37,6 +39,7 @@ from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
 from vision.storage.database import Database
+from vision.storage.leases import CameraLeases
 from vision.storage.registry import Registry
 
 log = structlog.get_logger()
@@ -126,7 +129,14 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         app.include_router(platform_router(cases.callbacks, database, blobs, clock, cases.link_secret))
         server = ApiServer(app, feed, host=city.server.host, port=city.server.port)
         follow = _Follower(registry, board, surroundings, clock)
-        loops = {"outbox": dispatcher.run, "registry": follow.run, "platforms": cases.follower.run}
+        seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=4.0)
+        stack.callback(seat.close)
+        loops = {
+            "outbox": dispatcher.run,
+            "registry": follow.run,
+            "platforms": cases.follower.run,
+            "assigner": Assigner(board, seat, clock).run,
+        }
         running = Hub(bus, incidents, clock, loops)
         follow.once()
         server.start()

@@ -13,6 +13,7 @@ from vision.core.clock import SystemClock
 from vision.core.errors import ConfigError, ModelFileError
 from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
+from vision.logs import configure
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
@@ -36,6 +37,13 @@ def run_worker(config_path: Path, redis_url: str | None, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: stop.set())
     with worker(city, redis_url or _needed_redis(city), name) as running:
+        running.run(stop)
+
+
+def serve(config_path: Path, redis_url: str, name: str, stop: threading.Event) -> None:
+    """A worker until `stop` is set: what a Ray actor runs."""
+    configure(process=name)
+    with worker(load(config_path), redis_url, name) as running:
         running.run(stop)
 
 

@@ -44,14 +44,18 @@ class Board:
             body: Any = self._client.get(_PREFIX + "registry")
             return None if body is None else dict(json.loads(body)["document"])
 
-    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
-        """`at`: ISO time; readers call a camera `unwatched` when it grows old."""
+    def post_health(
+        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, capacity: float = 1.0
+    ) -> None:
+        """`at`: ISO time; readers call a camera `unwatched` when it grows old. `capacity`: see cluster.shares."""
         with self._telling():
             pipe = self._client.pipeline(transaction=False)
             rows = {key: json.dumps({**value, "worker": worker, "at": at}) for key, value in cameras.items()}
             if rows:
                 pipe.hset(_PREFIX + "health", mapping=rows)  # type: ignore[arg-type]
-            pipe.hset(_PREFIX + "workers", worker, json.dumps({"at": at, "cameras": len(cameras)}))
+            pipe.hset(
+                _PREFIX + "workers", worker, json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity})
+            )
             pipe.execute()
 
     def health(self) -> dict[str, dict[str, Any]]:
