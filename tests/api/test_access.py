@@ -44,6 +44,17 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/evidence/{{evidence_id:path}}"): EVERYBODY,
     ("GET", f"{P}/speakers"): EVERYBODY,
     ("POST", f"{P}/speakers/{{speaker_id}}/announce"): ACTING,
+    ("POST", f"{P}/speakers/{{speaker_id}}/stop"): ACTING,
+    ("GET", f"{P}/loudspeakers"): EVERYBODY,
+    ("PUT", f"{P}/loudspeakers/mute"): ACTING,
+    ("GET", f"{P}/announcements"): EVERYBODY,
+    ("GET", f"{P}/announcements/{{announcement_id}}/audio"): EVERYBODY,
+    ("GET", f"{P}/phrases"): EVERYBODY,
+    ("PUT", f"{P}/phrases/{{phrase_id}}"): {"engineer", "admin"},
+    ("PUT", f"{P}/phrases/{{phrase_id}}/recording"): {"engineer", "admin"},
+    ("DELETE", f"{P}/phrases/{{phrase_id}}/recording"): {"engineer", "admin"},
+    ("GET", f"{P}/phrases/{{phrase_id}}/preview"): ACTING,
+    ("GET", f"{P}/statistics/loudspeakers"): EVERYBODY,
     ("GET", f"{P}/statistics"): EVERYBODY,
     ("GET", f"{P}/statistics/trend.csv"): EVERYBODY,
     ("GET", f"{P}/me"): EVERYBODY,
@@ -77,9 +88,9 @@ def test_the_matrix_knows_every_route(city: City) -> None:
 @pytest.mark.parametrize(("method", "path"), sorted(ALLOWED))
 def test_every_role_on_every_route(city: City, client: httpx.Client, method: str, path: str) -> None:
     url = path.replace(":path", "")
-    for name in ("incident_id", "camera_id", "view_id", "evidence_id", "speaker_id", "name", "key_id"):
+    for name in ("incident_id", "camera_id", "view_id", "evidence_id", "speaker_id", "phrase_id", "name", "key_id"):
         url = url.replace(f"{{{name}}}", "nobody")
-    url = url.replace("{delivery_id}", "999").replace("{suppression_id}", "999")
+    url = url.replace("{announcement_id}", "999").replace("{delivery_id}", "999").replace("{suppression_id}", "999")
     assert ask(client, method, url, {"X-API-Key": ""}) == 401, "without a key"
     assert ask(client, method, url, {"X-API-Key": "wrong"}) == 401, "with a wrong key"
     for role in ROLES:

@@ -13,7 +13,7 @@ from vision.alerts.floor import Floor
 from vision.alerts.listen import Microphone, find
 from vision.alerts.phrases import Phrase, choose
 from vision.alerts.placement import reaching
-from vision.alerts.policy import Ask, Cause, Decision, PolicySettings, decide
+from vision.alerts.policy import LADDER, Ask, Cause, Decision, PolicySettings, decide
 from vision.alerts.record import AnnouncementRecord
 from vision.alerts.speakers import open_speaker
 from vision.alerts.speakers.driver import Proof, SpeakerDriver, address_of
@@ -300,7 +300,7 @@ class Announcer:
             for past in self.record.of_incident(delivery.incident_id)
             if past.outcome in {Outcome.SPOKEN, Outcome.STOPPED}
         ]
-        actor = str(payload.get("actor") or "ladder")
+        actor = str(payload.get("actor") or LADDER)
         phrase = self._phrase(str(payload.get("phrase_id") or ""))
         if phrase is None:
             local = self._clock.now().astimezone(self._policy().timezone)
@@ -312,7 +312,7 @@ class Announcer:
                 local=local,
                 warning=len(earlier) + 1,
             )
-        by_operator = actor.startswith("operator:")
+        by_operator = actor != LADDER
         return Request(
             ask=Ask(
                 actor, situation.type, camera_id, zone_id, situation.confirmed, str(payload.get("emergency") or "")

@@ -1,7 +1,7 @@
 """What loudspeakers achieve: how many warnings were followed by order within the grace, by phrase, type and hour."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -71,19 +71,28 @@ class _Warning:
 
 
 def effects(
-    session: Session, since: datetime, until: datetime, *, timezone: tzinfo, grace_s: Callable[[str], float]
+    session: Session,
+    since: datetime,
+    until: datetime,
+    *,
+    timezone: tzinfo,
+    grace_s: Callable[[str], float],
+    districts: Sequence[str] = (),
 ) -> Effects:
-    """Of announcements made in [since, until) for incidents.
+    """Of announcements made in [since, until) for incidents, in some districts or in all.
 
     A warning worked when its incident ended as rectified within the type's grace after it, and no later warning was
     given before that: the last word gets the credit. Incidents that an operator rejected count for nothing.
     """
-    rows = session.execute(
+    query = (
         select(AnnouncementRow, IncidentRow.type, IncidentRow.status, IncidentRow.ended_at)
         .outerjoin(IncidentRow, IncidentRow.id == AnnouncementRow.incident_id)
         .where(AnnouncementRow.at >= since, AnnouncementRow.at < until)
         .order_by(AnnouncementRow.at, AnnouncementRow.id)
-    ).all()
+    )
+    if districts:
+        query = query.where(IncidentRow.district.in_(districts))
+    rows = session.execute(query).all()
     spoken = [
         row for row in rows if row[0].outcome == Outcome.SPOKEN and row.type and row.status != IncidentStatus.REJECTED
     ]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from vision.alerts.policy import in_earshot
+from vision.alerts.policy import LADDER, in_earshot
 from vision.core.registry import Speaker
 
 
@@ -71,7 +71,7 @@ class Floor:
     def clear_for(self, speaker: Speaker, actor: str, *, within_s: float = 2.0) -> bool:
         """End every automatic announcement in earshot, so that a person can speak; False when a person speaks there."""
         near = [turn for turn in self._all() if in_earshot(speaker, turn.speaker)]
-        if any(turn.actor.startswith("operator:") for turn in near):
+        if any(turn.actor != LADDER for turn in near):
             return False
         self._stop(near, actor)
         with self._freed:

@@ -28,6 +28,11 @@ class PhraseBook:
         self._clock = clock
         self._config = config
 
+    @property
+    def largest_bytes(self) -> int:
+        """Of a recording."""
+        return upload_limits(self._config).largest_bytes
+
     def phrases(self) -> tuple[Phrase, ...]:
         """In the order in which they are tried: people's own first, then the file's, then the shipped ones."""
         with self._database.reading() as session:

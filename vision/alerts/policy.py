@@ -13,6 +13,8 @@ from vision.core.registry import Hours, Speaker
 
 LAW_SENSITIVE = "噪声污染防治法 第六十四条"
 LAW_NIGHT = "噪声污染防治法 第八十八条"
+LADDER = "ladder"
+"""Who speaks when nobody pressed a button; every other actor is a person, or a program that acts for one."""
 _HEARD = frozenset({Outcome.SPEAKING, Outcome.SPOKEN, Outcome.STOPPED})
 
 
@@ -90,7 +92,7 @@ class Ask:
 
     @property
     def by_operator(self) -> bool:
-        return self.actor.startswith("operator:")
+        return self.actor != LADDER
 
 
 @dataclass(frozen=True, slots=True)

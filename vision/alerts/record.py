@@ -36,7 +36,7 @@ class AnnouncementRecord:
     def by_delivery(self, key: str) -> Announcement | None:
         with self._database.reading() as session:
             row = session.scalar(select(AnnouncementRow).where(AnnouncementRow.delivery_key == key))
-            return None if row is None else _announcement(row)
+            return None if row is None else announcement_of(row)
 
     def since(self, at: datetime, *, speaker_id: str | None = None) -> list[Announcement]:
         """Everything from `at` on, oldest first."""
@@ -44,7 +44,7 @@ class AnnouncementRecord:
         if speaker_id is not None:
             query = query.where(AnnouncementRow.speaker_id == speaker_id)
         with self._database.reading() as session:
-            return [_announcement(row) for row in session.scalars(query)]
+            return [announcement_of(row) for row in session.scalars(query)]
 
     def last_day(self, now: datetime) -> list[Announcement]:
         """What the policy needs: cooldowns and daily caps reach back a day at most."""
@@ -53,7 +53,7 @@ class AnnouncementRecord:
     def of_incident(self, incident_id: str) -> list[Announcement]:
         query = select(AnnouncementRow).where(AnnouncementRow.incident_id == incident_id).order_by(AnnouncementRow.id)
         with self._database.reading() as session:
-            return [_announcement(row) for row in session.scalars(query)]
+            return [announcement_of(row) for row in session.scalars(query)]
 
 
 def to_record(announcement: Announcement) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _fill(row: AnnouncementRow, announcement: Announcement) -> None:
         setattr(row, name, value)
 
 
-def _announcement(row: AnnouncementRow) -> Announcement:
+def announcement_of(row: AnnouncementRow) -> Announcement:
     return Announcement(
         speaker_id=row.speaker_id,
         actor=row.actor,

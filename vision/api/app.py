@@ -21,6 +21,7 @@ from vision.api.passwords import Attempts
 from vision.api.routes import (
     admin,
     alerts,
+    announcements,
     cameras,
     evidence,
     health,
@@ -30,6 +31,7 @@ from vision.api.routes import (
     session,
     speakers,
     statistics,
+    talk,
 )
 from vision.api.services import HubServices
 from vision.api.thumbnails import Thumbnails
@@ -73,7 +75,20 @@ def create_app(services: HubServices) -> FastAPI:
     problems.install(app)
     app.add_middleware(SecureHeaders, policy=content_policy(services.settings.console.map.tiles_url))
     api = APIRouter(prefix=PREFIX)
-    for part in (incidents, alerts, cameras, evidence, speakers, registry, statistics, me, session, admin):
+    for part in (
+        talk,
+        announcements,
+        incidents,
+        alerts,
+        cameras,
+        evidence,
+        speakers,
+        registry,
+        statistics,
+        me,
+        session,
+        admin,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from vision.alerts.build import Loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.config.access import AccessConfig
 from vision.config.console import ConsoleConfig
@@ -78,7 +79,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class HubServices:
-    """Everything the API calls. `announcements` is None where no loudspeaker can be used."""
+    """Everything the API calls. `announcements` and `loudspeakers` are None where none can be used."""
 
     database: Database
     blobs: BlobStore
@@ -89,3 +90,4 @@ class HubServices:
     board: HealthBoard
     settings: ApiSettings
     announcements: Announcements | None = None
+    loudspeakers: Loudspeakers | None = None

@@ -123,6 +123,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
                 console=city.console,
             ),
             announcements=loudspeakers.desk,
+            loudspeakers=loudspeakers,
         )
         app = create_app(services)
         add_console(app)
