@@ -1,64 +1,94 @@
 """Puts together what has to do with the city's platforms: sending, following, callbacks, links to evidence."""
 
 import secrets
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
+from vision.alerts.notify import NotifyHandler, build_notifiers
 from vision.cases.build import (
     Surroundings,
+    build_callbacks,
     build_codes,
+    build_deadlines,
+    build_dispatch,
+    build_follower,
     build_links,
     build_pacing,
     build_platforms,
 )
-from vision.cases.callbacks import Callbacks, CallbackSettings
-from vision.cases.follow import CaseFollower, Followed, Reported
+from vision.cases.callbacks import Callbacks
+from vision.cases.deadlines import DeadlineKeeper
+from vision.cases.evidence.sealing import Sealer
+from vision.cases.follow import Reported
 from vision.cases.handler import CaseHandler
+from vision.cases.outbox import DispatchSettings
 from vision.config.schema import CityConfig
 from vision.core.clock import Clock
+from vision.core.delivery import DeliveryHandler
 from vision.core.errors import StorageError
+from vision.core.incidents import DeliveryKind
 from vision.core.ports import BlobStore
 from vision.storage.database import Database
+from vision.storage.registry import Registry
+
+_CASES = (DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE)
 
 
 @dataclass(frozen=True, slots=True)
 class Casework:
-    """`link_secret` signs links to evidence, and checks them again when a platform comes for a picture."""
+    """What the hub needs of it.
 
-    handler: CaseHandler
-    follower: CaseFollower
+    Attributes:
+        handlers: by delivery kind, for the dispatcher.
+        loops: what has to turn beside it, by name.
+        link_secret: signs links to evidence, and checks them again when a platform comes for a picture.
+    """
+
+    handlers: Mapping[DeliveryKind, DeliveryHandler]
+    loops: Mapping[str, Callable[[threading.Event], None]]
+    dispatch: DispatchSettings
     callbacks: Callbacks
     link_secret: str
 
 
-def casework(city: CityConfig, database: Database, blobs: BlobStore, clock: Clock, reported: Reported) -> Casework:
+def casework(
+    city: CityConfig, database: Database, registry: Registry, *, blobs: BlobStore, clock: Clock, reported: Reported
+) -> Casework:
     """Raises ConfigError for a mapping or a code table that cannot work, StorageError without a link secret."""
     secret = link_secret(city.data)
     links = build_links(city.cases, city.public_url, secret, clock)
     platforms = build_platforms(city.cases, Surroundings(blobs, links, clock))
-    sections = city.cases.platforms
-    handler = CaseHandler(
-        database, clock, platforms, build_codes(city.cases), reconcile_after_s=city.cases.reconcile_after_s
+    deadlines = build_deadlines(city.cases)
+    cases = CaseHandler(
+        database,
+        clock,
+        platforms,
+        build_codes(city.cases),
+        deadlines=deadlines,
+        reconcile_after_s=city.cases.reconcile_after_s,
     )
-    followed = {
-        name: Followed(
-            platform,
-            None if sections[name].poll_s is None else timedelta(seconds=sections[name].poll_s or 0),
-            build_pacing(sections[name].pacing),
-        )
-        for name, platform in platforms.items()
-    }
-    calling = {
-        name: CallbackSettings(section.callback_secret.get_secret_value(), section.statuses)
-        for name, section in sections.items()
-        if section.callback_secret is not None
-    }
+    notices = NotifyHandler(
+        database,
+        blobs,
+        clock,
+        build_notifiers(city.notifiers),
+        city=city.name,
+        zone=city.zone_info,
+        shops=lambda shop: registry.documents("shop").get(shop, {}),
+    )
+    follower = build_follower(city.cases, platforms, database, clock, reported)
     return Casework(
-        handler,
-        CaseFollower(database, clock, followed, reported),
-        Callbacks(database, clock, calling, reported),
-        secret,
+        handlers={**dict.fromkeys(_CASES, cases), DeliveryKind.NOTIFY: notices},
+        loops={
+            "platforms": follower.run,
+            "deadlines": DeadlineKeeper(database, clock, deadlines).run,
+            "evidence": Sealer(database, clock).run,
+        },
+        dispatch=build_dispatch(city.cases, {n: build_pacing(one.pacing) for n, one in city.notifiers.items()}),
+        callbacks=build_callbacks(city.cases, database, clock, reported),
+        link_secret=secret,
     )
 
 

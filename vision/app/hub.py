@@ -18,7 +18,7 @@ from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
 from vision.api.services import ApiSettings, HubServices
 from vision.app.casework import casework
-from vision.cases.build import build_dispatch, build_routes
+from vision.cases.build import build_routes
 from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
 from vision.cases.platform import CaseReport
@@ -45,7 +45,6 @@ from vision.storage.registry import Registry
 log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
-_CASEWORK = (DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,20 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             timezone=city.zone_info,
         )
         surroundings = CitySurroundings(
-            lambda: registry.cameras().values(), build_ladders(city.incidents), loudspeakers=registry.speakers
+            lambda: registry.cameras().values(),
+            build_ladders(city.incidents),
+            loudspeakers=registry.speakers,
+            notifier_ids=frozenset(city.notifiers),
         )
         surroundings.refresh()
         wake = _Wakeups([feed.poke])
         incidents = IncidentService(database, clock, surroundings, route=_routing(city), nudge=wake)
-        cases = casework(city, database, blobs, clock, _reporting(incidents))
+        cases = casework(city, database, registry, blobs=blobs, clock=clock, reported=_reporting(incidents))
         dispatcher = Dispatcher(
             database,
             clock,
-            {**dict.fromkeys(_CASEWORK, cases.handler), DeliveryKind.ANNOUNCE: loudspeakers.announcer},
-            settings=build_dispatch(city.cases),
+            {**cases.handlers, DeliveryKind.ANNOUNCE: loudspeakers.announcer},
+            settings=cases.dispatch,
             settled=incidents.settled,
         )
         wake.calls.append(dispatcher.nudge)
@@ -135,7 +137,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         loops = {
             "outbox": dispatcher.run,
             "registry": follow.run,
-            "platforms": cases.follower.run,
+            **cases.loops,
             "assigner": Assigner(board, seat, clock).run,
         }
         running = Hub(bus, incidents, clock, loops)

@@ -63,6 +63,8 @@ def _kind(value: dict[str, Any]) -> str:
         return f"[{_name(value['$ref'])}](#{_name(value['$ref']).lower()})"
     if "anyOf" in value:
         return " or ".join(_kind(part) for part in value["anyOf"] if part.get("type") != "null")
+    if "oneOf" in value:
+        return " or ".join(_kind(part) for part in value["oneOf"])
     if "allOf" in value:
         return " ".join(_kind(part) for part in value["allOf"])
     if "enum" in value:

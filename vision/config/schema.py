@@ -12,6 +12,7 @@ from vision.config.cases import CasesConfig
 from vision.config.console import ConsoleConfig
 from vision.config.detection import DetectionConfig
 from vision.config.incidents import IncidentsConfig
+from vision.config.notify import NotifierConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
 from vision.config.rules import RulesConfig
 from vision.config.speakers import SpeakersConfig
@@ -43,6 +44,9 @@ class CityConfig(Section):
     rules: RulesConfig = Field(RulesConfig(), description="What counts as a violation.")
     incidents: IncidentsConfig = Field(IncidentsConfig(), description="Life-cycle, deduplication, the ladder.")
     cases: CasesConfig = Field(CasesConfig(), description="Platforms that take cases, routes, codes.")
+    notifiers: dict[Id, NotifierConfig] = Field(
+        default_factory=dict, description="Who is told, by id; steps name them."
+    )
     access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
     console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
     loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="Who may speak, when, how loud, what.")
