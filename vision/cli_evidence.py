@@ -4,20 +4,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
-from vision.cases.evidence.blur import Image, Regions
-from vision.cases.evidence.export import Exporter
-from vision.cases.evidence.sealing import Sealer, chain
-from vision.cases.evidence.verify import check_sealed, verify
 from vision.config.schema import CityConfig, load
 from vision.core.clock import SystemClock
 from vision.core.errors import ConfigError
-from vision.storage.blobs import ObjectBlobs
-from vision.storage.database import Database
+
+if TYPE_CHECKING:
+    from vision.cases.evidence.blur import Image, Regions
+    from vision.storage.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Evidence packages: check them offline, make them.")
 HIDDEN = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "tricycle", "e-bike")
@@ -34,6 +31,9 @@ def verify_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
 ) -> None:
     """Check that nothing is missing or altered: packages without any server, a centre's whole chain with --config."""
+    from vision.cases.evidence.sealing import chain
+    from vision.cases.evidence.verify import check_sealed, verify
+
     if not packages and config is None:
         raise ConfigError("name packages to check, or a city's file with --config")
     found = verify(packages or [])
@@ -62,6 +62,10 @@ def export(
     pdf: Annotated[bool, typer.Option(help="The printed page alone.")] = False,
 ) -> None:
     """Make evidence packages: originals, manifest, chain and printed page, or a blurred set for publication."""
+    from vision.cases.evidence.export import Exporter
+    from vision.cases.evidence.sealing import Sealer
+    from vision.storage.blobs import ObjectBlobs
+
     city = load(config)
     out.mkdir(parents=True, exist_ok=True)
     clock = SystemClock()
@@ -83,7 +87,9 @@ def export(
 
 
 @contextmanager
-def _record(city: CityConfig) -> Iterator[Database]:
+def _record(city: CityConfig) -> Iterator["Database"]:
+    from vision.storage.database import Database
+
     database = Database(city.database_url)
     try:
         database.migrate()
@@ -92,12 +98,14 @@ def _record(city: CityConfig) -> Iterator[Database]:
         database.close()
 
 
-def _regions(city: CityConfig) -> Regions | None:
+def _regions(city: CityConfig) -> "Regions | None":
     """People and vehicles as the city's own detector sees them, at a low threshold; None if it knows no people.
 
     Raises:
         NotThereError: the model's file is missing.
     """
+    import numpy as np
+
     from vision.app.worker import detector_of
 
     eager = city.detection.model_copy(update={"score": _SCORE})
@@ -105,7 +113,7 @@ def _regions(city: CityConfig) -> Regions | None:
     if "person" not in detector.names:
         return None
 
-    def regions(image: Image) -> list[tuple[float, float, float, float]]:
+    def regions(image: "Image") -> list[tuple[float, float, float, float]]:
         (found,) = detector.detect([image])
         boxes = np.asarray(found.of(*HIDDEN).xyxy, np.float64)
         return [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in boxes]
