@@ -45,6 +45,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/speakers"): EVERYBODY,
     ("POST", f"{P}/speakers/{{speaker_id}}/announce"): ACTING,
     ("POST", f"{P}/speakers/{{speaker_id}}/stop"): ACTING,
+    ("GET", f"{P}/cameras/{{camera_id}}/speakers"): EVERYBODY,
     ("GET", f"{P}/loudspeakers"): EVERYBODY,
     ("PUT", f"{P}/loudspeakers/mute"): ACTING,
     ("GET", f"{P}/announcements"): EVERYBODY,

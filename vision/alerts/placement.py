@@ -39,8 +39,9 @@ def covers(speaker: Speaker, place: Point) -> bool:
     return off <= BEAM_DEG
 
 
-def distance_m(speaker: Speaker, place: Point) -> float:
-    return math.inf if speaker.position is None else haversine_m(speaker.position, place)
+def distance_m(speaker: Speaker, place: Point | None) -> float:
+    """Infinite when either place is unknown."""
+    return math.inf if speaker.position is None or place is None else haversine_m(speaker.position, place)
 
 
 def bearing_deg(a: Point, b: Point) -> float:

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from vision.alerts.announcer import SilencedError
 from vision.alerts.build import Loudspeakers
+from vision.alerts.placement import distance_m, reaching
 from vision.alerts.record import to_record
 from vision.alerts.talk import Talk, Told
 from vision.api import wire
@@ -36,6 +37,13 @@ class LoudspeakersItem(wire.Wire):
 
     muted: bool
     talking: dict[str, str]
+
+
+class NearSpeaker(wire.Wire):
+    id: str
+    name: str
+    place: str
+    reaches: bool
 
 
 class Stopped(wire.Wire):
@@ -72,6 +80,25 @@ def stop(hub: Hub, who: Annotated[Principal, needs(Scope.SPEAK)], speaker_id: st
     stopped = loudspeakers_of(hub).desk.stop(speaker_id, who.actor)
     hub.audit.record(who.actor, "speaker_stopped", f"speaker:{speaker_id}", detail={"stopped": stopped})
     return {"stopped": stopped}
+
+
+@router.get("/cameras/{camera_id}/speakers", response_model=list[NearSpeaker])
+def near(hub: Hub, who: Annotated[Principal, needs(Scope.CAMERAS_READ)], camera_id: str) -> list[dict[str, Any]]:
+    """Loudspeakers by how well they reach what this camera shows: its zones' own first, then the nearest."""
+    registry = hub.services.registry
+    camera = registry.camera(camera_id)
+    if not who.sees(camera.district):
+        raise NotThereError(f"there is no camera {camera_id}")
+    speakers = registry.speakers()
+    zones = [zone for view in camera.views for zone in view.zones]
+    reach = [speaker.id for zone in zones for speaker in reaching(camera, zone, speakers)]
+    rest = sorted(speakers.values(), key=lambda one: (distance_m(one, camera.position), one.id))
+    ordered = dict.fromkeys([*reach, *(speaker.id for speaker in rest)])
+    return [
+        {"id": key, "name": speakers[key].name or key, "place": speakers[key].place, "reaches": key in reach}
+        for key in ordered
+        if speakers[key].enabled
+    ]
 
 
 @router.websocket("/speakers/{speaker_id}/talk")

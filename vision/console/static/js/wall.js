@@ -4,6 +4,7 @@ import { get, post } from "./api.js";
 import { button, fill, h, icon } from "./dom.js";
 import { t, when } from "./i18n.js";
 import { stateColour, stateName } from "./labels.js";
+import { openTalk } from "./talk.js";
 import { ask, fail, toast } from "./toast.js";
 
 const EVERY_MS = 1500;
@@ -109,6 +110,7 @@ class Tile {
     this.note = h("span", { class: "tile-note small" });
     const tools = h("div", { class: "tile-tools" },
       app.actions.may("speakers:speak") && button("", { iconName: "speak", kind: "s square", title: t("speak"), onclick: () => this.speak() }),
+      app.actions.may("speakers:speak") && button("", { iconName: "mic", kind: "s square", title: t("talk"), onclick: () => openTalk(id, app.cameras.get(id)?.name ?? id) }),
       h("a", { class: "btn s square", href: `/console/zones/${encodeURIComponent(id)}`, title: t("zones") }, icon("zones", true)),
       button("", { iconName: "cross", kind: "s square", title: t("close"), onclick: remove }));
     this.element = h("figure", { class: "tile" }, this.image, this.note, this.caption, tools);

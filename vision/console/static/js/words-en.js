@@ -25,6 +25,7 @@ export const EN = {
   unread: "New this shift", open_page: "Full page", copy_link: "Copy link", copied: "Link copied", keys: "Keys",
   zoom_hint: "Wheel zooms, drag moves, double click resets", picture_missing: "No picture", picture_alt: "{type}, {place}",
   verdict_confirm: "Confirmed", verdict_reject: "Rejected", waits: "Waits for review",
+  talk: "Talk", talk_idle: "Hold the button and speak", talk_hold: "Hold to talk", talk_connecting: "Connecting…", talk_speaking: "Speak now", talk_done: "Said", talk_failed: "Not said", talk_closed: "The connection ended", talk_stop: "Stop at once", no_microphone: "No microphone can be used",
   no_speaker: "No loudspeaker can be used", speaker: "Loudspeaker", speak_what: "What to say", speak_text: "Empty: the set phrase of the type",
   phrase_out_of_store: "Please keep your goods inside the shop.", phrase_garbage: "No dumping here. Please clear it away.", phrase_bike_misparked: "Please park in the marked bays. Thank you.",
   outcome_spoken: "spoken", outcome_silent: "silent", outcome_failed: "failed", outcome_stopped: "stopped",

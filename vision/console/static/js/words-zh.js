@@ -25,6 +25,7 @@ export const ZH = {
   unread: "本班新增", open_page: "详情页", copy_link: "复制链接", copied: "链接已复制", keys: "快捷键",
   zoom_hint: "滚轮缩放,拖动平移,双击还原", picture_missing: "没有图片", picture_alt: "{type},{place}",
   verdict_confirm: "已确认", verdict_reject: "已驳回", waits: "等待审核",
+  talk: "对讲", talk_idle: "按住按钮讲话", talk_hold: "按住讲话", talk_connecting: "正在接通…", talk_speaking: "请讲话", talk_done: "已播出", talk_failed: "未播出", talk_closed: "连接已断开", talk_stop: "立即停止", no_microphone: "无法使用麦克风",
   no_speaker: "没有可用的喇叭", speaker: "喇叭", speak_what: "喊话内容", speak_text: "留空则播放该类型的标准用语",
   phrase_out_of_store: "请商户不要越门经营,保持门前整洁。", phrase_garbage: "此处严禁乱丢垃圾,请尽快清理。", phrase_bike_misparked: "请将车辆停放到划线车位内,谢谢配合。",
   outcome_spoken: "已播放", outcome_silent: "未播放", outcome_failed: "失败", outcome_stopped: "已停止",
