@@ -1,8 +1,7 @@
 """Findings become incidents: deduplicated, advanced by the life-cycle, and written with all that follows from them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -13,10 +12,10 @@ from sqlalchemy.orm import Session
 from vision.core.clock import Clock
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.errors import Rejected
-from vision.core.findings import Finding, FindingState, Why
-from vision.core.geometry import haversine_m
+from vision.core.findings import Finding, Why
 from vision.core.incidents import DeliveryKind, IncidentStatus
-from vision.hub import record
+from vision.hub import dedup, record
+from vision.hub.keep import Keeper
 from vision.hub.record import Route
 from vision.hub.sites import Held, Site, Sites
 from vision.hub.suppressions import Suppressions
@@ -35,12 +34,10 @@ from vision.incidents.events import (
     TimerFired,
     VerdictGiven,
 )
-from vision.incidents.ground import Spot
 from vision.incidents.incident import Incident
-from vision.incidents.ladder import JoinRule
 from vision.incidents.lifecycle import advance, begin
 from vision.incidents.material import is_material
-from vision.incidents.spots import Part, box_of, divide
+from vision.incidents.spots import box_of
 from vision.incidents.turn import Step
 from vision.storage.database import Database
 from vision.storage.tables import IncidentRow
@@ -72,6 +69,7 @@ class IncidentService:
         rechecks: told after the commit which views need a fresh look.
         nudge: told after a commit that the outbox has something new.
         suppressions: leave alone what operators keep rejecting; never, without.
+        keeper: keeps findings for replay; none are kept without.
     """
 
     def __init__(
@@ -84,10 +82,11 @@ class IncidentService:
         rechecks: Callable[[Sequence[Recheck]], None] = lambda _rechecks: None,
         nudge: Callable[[], None] = lambda: None,
         suppressions: Suppressions | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._database, self._clock, self._around = database, clock, surroundings
         self._route, self._rechecks, self._nudge = route, rechecks, nudge
-        self._suppressions = suppressions
+        self._suppressions, self._keeper = suppressions, keeper
         self._sites = Sites()
 
     def load(self) -> int:
@@ -110,16 +109,30 @@ class IncidentService:
             StorageError: nothing was taken; give the same findings again.
         """
         marks: dict[Site, datetime] = {}
-        first = next((n for n, finding in enumerate(findings) if not self._quiet(finding, marks)), None)
-        if first is None:
-            self._keep_marks(marks)
-            return 0
-        with self._database.transaction() as session:
-            work = self._begin_work(session)
-            count = sum([self._take_one(work, finding, marks) for finding in findings[first:]])
-            self._finish(work)
+        if self._keeper is not None:
+            for finding in findings:
+                place = self._around.place(site_of(finding))
+                self._keeper.note(finding, "" if place is None else place.district)
+        first = next((n for n, finding in enumerate(findings) if not self._quiet(finding, marks)), len(findings))
+        count = 0
+        if first < len(findings) or self._keeping():
+            with self._database.transaction() as session:
+                work = self._begin_work(session)
+                count = sum([self._take_one(work, finding, marks) for finding in findings[first:]])
+                if self._keeping() and self._keeper is not None:
+                    session.add_all(self._keeper.rows(work.now))
+                    orm_event.listen(session, "after_commit", lambda _session: self._kept(), once=True)
+                self._finish(work)
         self._keep_marks(marks)
         return count
+
+    def _keeping(self) -> bool:
+        """Whether kept findings are due to be written."""
+        return self._keeper is not None and self._keeper.due(self._clock.now())
+
+    def _kept(self) -> None:
+        if self._keeper is not None:
+            self._keeper.flushed()
 
     def apply(self, session: Session, incident_id: str, event: Event) -> Step:
         """Advance an incident within the caller's transaction; memory follows when that commits.
@@ -177,16 +190,16 @@ class IncidentService:
         site = finding.site
         mark = self._mark(site, marks)
         if self._sites.at(site):
-            finding = self._counted(finding)
+            finding = dedup.counted(self._around, finding)
             ladder = self._around.ladder(finding.type, site_of(finding))
             held = {h.incident.id: h.incident for key in self._sites.at(site) if (h := self._sites.get(key))}
-            for part in self._divide(finding, list(held.values())):
+            for part in dedup.parts(self._around, finding, list(held.values())):
                 if part.incident_id is None:
-                    if self._is_news(part.finding, mark):
+                    if dedup.is_news(self._around, part.finding, mark):
                         return False
                 elif is_material(held[part.incident_id], part.finding, ladder):
                     return False
-        elif self._is_news(finding, mark):
+        elif dedup.is_news(self._around, finding, mark):
             return False
         if mark is None or finding.at > mark:
             marks[site] = finding.at
@@ -198,36 +211,18 @@ class IncidentService:
         mark = self._mark(site, marks)
         if mark is None or finding.at > mark:
             marks[site] = finding.at
-        finding = self._counted(finding)
+        finding = dedup.counted(self._around, finding)
         ladder = self._around.ladder(finding.type, site_of(finding))
         changed = False
-        for nth, part in enumerate(self._divide(finding, self._states_at(work, site))):
+        for nth, part in enumerate(dedup.parts(self._around, finding, self._states_at(work, site))):
             if part.incident_id is None:
-                if self._is_news(part.finding, mark):
+                if dedup.is_news(self._around, part.finding, mark):
                     self._raise(work, part.finding, nth)
                     changed = True
             elif is_material(self._load(work, part.incident_id), part.finding, ladder):
-                self._advance(work, part.incident_id, self._seen(part.finding))
+                self._advance(work, part.incident_id, dedup.seen(self._around, part.finding))
                 changed = True
         return changed
-
-    def _counted(self, finding: Finding) -> Finding:
-        """The look with presence counted only from the end of the last permission."""
-        if finding.state is not FindingState.PRESENT:
-            return finding
-        since = self._around.counted_since(finding)
-        return finding if since <= finding.since else replace(finding, since=since)
-
-    def _divide(self, finding: Finding, incidents: Sequence[Incident]) -> list[Part]:
-        return divide(finding, incidents, self._around.yardstick(finding.type, site_of(finding)))
-
-    def _is_news(self, finding: Finding, mark: datetime | None) -> bool:
-        """Something stands where nothing did, later than all that is known of the site, and nothing allows it."""
-        return (
-            finding.state is FindingState.PRESENT
-            and (mark is None or finding.at > mark)
-            and self._around.permit(finding.type, site_of(finding), finding.at, box_of(finding)) is None
-        )
 
     def _mark(self, site: Site, marks: dict[Site, datetime]) -> datetime | None:
         return marks.get(site) or self._sites.marks.get(site)
@@ -246,48 +241,22 @@ class IncidentService:
                 found.append(incident)
         return found
 
-    def _seen(self, finding: Finding) -> FindingSeen:
-        place = self._around.place(site_of(finding))
-        return FindingSeen(finding, None if place is None else place.spot(box_of(finding)))
-
     def _raise(self, work: _Work, finding: Finding, nth: int) -> None:
         """What stands there is another camera's incident, or a new one."""
-        seen = self._seen(finding)
-        twin = self._twin(work, seen)
-        if twin is None:
-            self._begin(work, seen, incident_id_of(finding, nth))
-            return
-        self._load(work, twin)
-        self._advance(work, twin, seen)
-        work.at_site.setdefault(finding.site, []).append(twin)
-
-    def _twin(self, work: _Work, seen: FindingSeen) -> str | None:
-        """The nearest incident that another view has of the same ground."""
-        finding, spot = seen.finding, seen.spot
-        rule = self._around.ladder(finding.type, site_of(finding)).join
-        if spot is None or rule.within_m <= 0:
-            return None
-        held = [held.incident for _metres, held in self._sites.near(finding.type, spot.position, rule.within_m)]
-        own = [work.states[key] for key in work.begun if work.states[key].type is finding.type]
-        for incident in [*(work.states.get(one.id, one) for one in held), *own]:
-            if incident.watched and self._is_same(incident, finding, spot, rule):
-                return incident.id
-        return None
-
-    def _is_same(self, incident: Incident, finding: Finding, spot: Spot, rule: JoinRule) -> bool:
-        witness = next((w for w in incident.witnesses if w.ground is not None), None)
-        if witness is None or witness.ground is None or witness.error_m is None:
-            return False
-        if any((w.camera_id, w.view_id) == (finding.camera_id, finding.view_id) for w in incident.witnesses):
-            return False
-        here, there = self._around.place(site_of(finding)), self._around.place(witness.site)
-        shops = {place.zone.shop_id for place in (here, there) if place is not None and place.zone.shop_id}
-        return (
-            len(shops) < 2
-            and haversine_m(witness.ground, spot.position) <= rule.within_m
-            and witness.error_m + spot.error_m <= rule.within_m
-            and abs((finding.at - incident.last_seen_at).total_seconds()) <= rule.within_s
+        look = dedup.seen(self._around, finding)
+        found = dedup.twin(
+            self._around,
+            self._sites,
+            look,
+            newest=lambda incident: work.states.get(incident.id, incident),
+            unheld=[work.states[key] for key in work.begun],
         )
+        if found is None:
+            self._begin(work, look, dedup.incident_id_of(finding, nth))
+            return
+        self._load(work, found)
+        self._advance(work, found, look)
+        work.at_site.setdefault(finding.site, []).append(found)
 
     # One incident --------------------------------------------------------------------------------------------------
 
@@ -393,11 +362,6 @@ class IncidentService:
             self._rechecks(work.rechecks)
         if work.changed:
             self._nudge()
-
-
-def incident_id_of(finding: Finding, nth: int = 0) -> str:
-    """Deterministic, so that a first look delivered twice around a crash is one incident; `nth` counts its spots."""
-    return f"{finding.at:%Y%m%d}-{hashlib.sha256(f'{finding.id}|{nth}'.encode()).hexdigest()[:12]}"
 
 
 def _events_of(delivery: Delivery, outcome: Receipt | Rejected) -> Iterable[Event]:

@@ -145,17 +145,19 @@ class SuppressionRow(Base):
     reason: Mapped[str] = mapped_column(Text)
 
 
-class FindingRow(Base):
-    """A kept finding, compact, for replay and statistics."""
+class FindingSegmentRow(Base):
+    """Kept findings of one district and a stretch of time, packed; whole segments are dropped when they are too old.
 
-    __tablename__ = "findings"
-    __table_args__ = (Index(None, "at"), Index(None, "camera_id", "view_id", "zone_id", "type", "at"))
+    `body` is zlib over JSON lines, one run each (vision.hub.keep): what a site said, from when, until the next run.
+    """
 
-    id: Mapped[str] = mapped_column(String(24), primary_key=True)
-    camera_id: Mapped[str] = mapped_column(String(80))
-    view_id: Mapped[str] = mapped_column(String(80))
-    zone_id: Mapped[str] = mapped_column(String(80))
-    type: Mapped[str] = mapped_column(String(24))
-    state: Mapped[str] = mapped_column(String(8))
-    at: Mapped[datetime]
-    record: Mapped[dict[str, Any]]
+    __tablename__ = "finding_segments"
+    __table_args__ = (Index(None, "district", "begins_at"), Index(None, "ends_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    district: Mapped[str] = mapped_column(String(80))
+    begins_at: Mapped[datetime]  # scene time of the first run
+    ends_at: Mapped[datetime]  # scene time of the last run
+    runs: Mapped[int]
+    looks: Mapped[int]  # findings that the runs stand for
+    body: Mapped[bytes]
