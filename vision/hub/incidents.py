@@ -286,7 +286,7 @@ class IncidentService:
         record.fill(row, step.incident, work.now)
         work.session.add(row)
         work.session.flush()
-        self._took(work, incident_id, step, finding)
+        self._took(work, None, step, finding)
         log.info("incident_begun", incident=incident_id, camera=finding.camera_id, type=finding.type.value)
 
     def _advance(self, work: _Work, incident_id: str, event: Event) -> Step:
@@ -298,13 +298,14 @@ class IncidentService:
         step = advance(incident, event, context)
         if step.incident is incident and not step.log and not step.effects:
             return step
-        self._took(work, incident_id, step, finding)
+        self._took(work, incident, step, finding)
         if step.incident.status is not incident.status:
             log.info("incident_moved", incident=incident_id, to=step.incident.status.value, was=incident.status.value)
         return step
 
-    def _took(self, work: _Work, incident_id: str, step: Step, finding: Finding | None) -> None:
+    def _took(self, work: _Work, before: Incident | None, step: Step, finding: Finding | None) -> None:
         """Write what a step left behind, but for the row itself."""
+        incident_id = step.incident.id
         row = work.rows[incident_id]
         work.states[incident_id] = step.incident
         work.changed.add(incident_id)
@@ -314,7 +315,7 @@ class IncidentService:
         homeless = record.write_effects(work.session, row, step.effects, self._route, work.now)
         work.rechecks += [effect for effect in step.effects if isinstance(effect, Recheck)]
         if finding is not None:
-            record.write_witness(work.session, step.incident, finding)
+            record.write_witness(work.session, before, step.incident, finding)
             record.write_evidence(work.session, incident_id, finding, work.now)
         for delivery in homeless:
             self._advance(work, incident_id, DeliveryFailed(delivery.kind, ANY_PLATFORM, _NO_PLATFORM))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from vision.core.errors import NotThereError
@@ -23,7 +23,8 @@ _MEDIA = {".jpg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4", ".wav"
 
 def locked(session: Session, incident_id: str) -> IncidentRow:
     """The row, held until the transaction ends. Raises NotThereError."""
-    row = session.get(IncidentRow, incident_id, with_for_update=True, populate_existing=True)
+    with session.no_autoflush:  # rows of other incidents are written together at the end
+        row = session.get(IncidentRow, incident_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotThereError(f"there is no incident {incident_id}")
     return row
@@ -194,14 +195,14 @@ def write_evidence(session: Session, incident_id: str, finding: Finding, now: da
 _AFTER = {"original": "after", "annotated": "after_annotated"}
 
 
-def write_witness(session: Session, incident: Incident, finding: Finding) -> None:
-    """Bring the witness's row up to date."""
-    witness = incident.witness((finding.camera_id, finding.view_id, finding.zone_id))
-    if witness is None:
+def write_witness(session: Session, before: Incident | None, incident: Incident, finding: Finding) -> None:
+    """Bring the witness's row up to date; `before` is the incident as it was, None for a new one."""
+    site = (finding.camera_id, finding.view_id, finding.zone_id)
+    witness, known = incident.witness(site), None if before is None else before.witness(site)
+    if witness is None or (known is not None and known.seen_at == witness.seen_at):
         return
-    row = session.get(WitnessRow, (incident.id, *witness.site))
-    if row is None:
-        camera_id, view_id, zone_id = witness.site
+    camera_id, view_id, zone_id = site
+    if known is None:
         session.add(
             WitnessRow(
                 incident_id=incident.id,
@@ -212,5 +213,15 @@ def write_witness(session: Session, incident: Incident, finding: Finding) -> Non
                 last_seen_at=witness.seen_at,
             )
         )
-    else:
-        row.last_seen_at = witness.seen_at
+        return
+    session.execute(
+        update(WitnessRow)
+        .where(
+            WitnessRow.incident_id == incident.id,
+            WitnessRow.camera_id == camera_id,
+            WitnessRow.view_id == view_id,
+            WitnessRow.zone_id == zone_id,
+        )
+        .values(last_seen_at=witness.seen_at),
+        execution_options={"synchronize_session": False},
+    )
