@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from tests.api.city import City, street_picture
 from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
-from vision.storage.tables import AuditEntry, FindingRow
+from vision.hub.keep import Keeper
+from vision.storage.tables import AuditEntry
 
 SQUARE = [[0.1, 0.1], [0.6, 0.1], [0.6, 0.6], [0.1, 0.6]]
 
@@ -103,7 +104,7 @@ def test_a_dry_run_says_what_a_zone_would_have_found(city: City, client: httpx.C
         type=ViolationType.BIKE_MISPARKED,
         subtype=Subtype.BIKE_MISPARKED,
         state=FindingState.PRESENT,
-        at=now,
+        at=now - timedelta(seconds=5),
         since=now,
         dwell_s=180,
         why=Why("", ""),
@@ -113,19 +114,10 @@ def test_a_dry_run_says_what_a_zone_would_have_found(city: City, client: httpx.C
             thing((0.8, 0.7, 0.9, 0.9), 10),
         ),
     )
+    keeper = Keeper()
+    keeper.note(finding, "east")
     with city.database.transaction() as session:
-        session.add(
-            FindingRow(
-                id=finding.id,
-                camera_id="gate",
-                view_id="main",
-                zone_id="kerb",
-                type="bike_misparked",
-                state="present",
-                at=now,
-                record=finding.to_record(),
-            )
-        )
+        session.add_all(keeper.rows(now))
     zone = {"kind": "bike_no_parking", "polygon": SQUARE, "dwell_s": 300}
     found = client.post("/api/v1/cameras/gate/views/main/dry-run", json=zone).json()
     assert (found["looks"], [item["kept"] for item in found["objects"]]) == (1, [True, False])

@@ -3,37 +3,32 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vision.core.findings import Finding, FindingObject
+from vision.core.findings import FindingObject
 from vision.core.geometry import foot, iou, share_inside
 from vision.core.registry import Zone
-from vision.storage.tables import FindingRow
+from vision.hub.keep import sightings
 
 _SAME_PLACE_IOU = 0.5
 _INSIDE = 0.5
 _DEFAULT_DWELL_S = 180.0
-_MOST_FINDINGS = 5000
 
 
-def tried(session: Session, camera_id: str, view_id: str, zone: Zone, since: datetime) -> dict[str, Any]:
+def tried(
+    session: Session, camera_id: str, view_id: str, zone: Zone, since: datetime, until: datetime
+) -> dict[str, Any]:
     """Objects whose foot or most of whose box lies in the zone; `kept` when they stayed longer than its dwell."""
-    rows = session.scalars(
-        select(FindingRow)
-        .where(FindingRow.camera_id == camera_id, FindingRow.view_id == view_id, FindingRow.at >= since)
-        .order_by(FindingRow.at.desc())
-        .limit(_MOST_FINDINGS)
-    ).all()
+    looks = sightings(session, camera_id, view_id, since, until)
     places: list[FindingObject] = []
-    for row in rows:
-        for thing in Finding.from_record(row.record).objects:
+    for look in reversed(looks):
+        for thing in look.objects:
             if not any(thing.name == known.name and iou(thing.box, known.box) > _SAME_PLACE_IOU for known in places):
                 places.append(thing)
     inside = [thing for thing in places if _stands_in(zone, thing) and thing.name not in zone.allowed]
     dwell_s = zone.dwell_s or _DEFAULT_DWELL_S
     return {
-        "looks": len({row.at for row in rows}),
+        "looks": len({look.at for look in looks}),
         "objects": [
             {
                 "name": thing.name,

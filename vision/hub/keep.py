@@ -236,6 +236,24 @@ def kept_runs(session: Session, since: datetime, until: datetime, districts: Ite
                 yield run
 
 
+def sightings(session: Session, camera_id: str, view_id: str, since: datetime, until: datetime) -> list[Finding]:
+    """First and last look of every run of a view, oldest first; a run that still goes on lasts until `until`."""
+    runs = [
+        run
+        for run in kept_runs(session, since - timedelta(seconds=_HEARTBEAT_S), until)
+        if (run.camera_id, run.view_id) == (camera_id, view_id)
+    ]
+    next_of: dict[tuple[str, ViolationType], Run] = {}
+    looks = []
+    for run in reversed(runs):
+        follower = next_of.get((run.zone_id, run.type))
+        last = until if follower is None else follower.before or run.at
+        if last >= since:
+            looks += [run.finding(max(run.at, since)), run.finding(max(run.at, last))]
+        next_of[run.zone_id, run.type] = run
+    return sorted(looks, key=lambda look: look.at)
+
+
 def drop_old(database: Database, now: datetime, keep: timedelta) -> int:
     """Drop segments whose every run is older than `keep`; returns how many. Raises StorageError."""
     with database.transaction() as session:

@@ -30,9 +30,10 @@ def locked(session: Session, incident_id: str) -> IncidentRow:
     return row
 
 
-def watched(session: Session) -> Iterable[IncidentRow]:
-    """Every incident whose looks still matter."""
-    return session.scalars(select(IncidentRow).where(IncidentRow.watched)).yield_per(1000)
+def watched_or_young(session: Session, since: datetime) -> Iterable[IncidentRow]:
+    """Every incident whose looks still matter, and those changed since then: they tell how new a look has to be."""
+    wanted = IncidentRow.watched | (IncidentRow.updated_at >= since)
+    return session.scalars(select(IncidentRow).where(wanted).execution_options(yield_per=1000))
 
 
 def new_row(incident: Incident, place: Place | None, now: datetime) -> IncidentRow:
@@ -130,13 +131,16 @@ def _write_delivery(session: Session, row: IncidentRow, effect: Deliver, target:
             # The same row and key again: a second row beside a dead one that is sent again later would file twice.
             dead.status, dead.attempts, dead.next_at = DeliveryStatus.PENDING.value, 0, now
             return
+    payload = effect.payload
+    if effect.kind is DeliveryKind.FILE and row.colour is not None:
+        payload = {**payload, "case": {"extra": {"offence_colour": row.colour, "offences": row.offences}}}
     session.add(
         OutboxRow(
             incident_id=row.id,
             kind=effect.kind.value,
             target=target,
             idempotency_key=_key(row.id, effect.key, target),
-            payload=effect.payload,
+            payload=payload,
             next_at=now,
             created_at=now,
         )

@@ -1,5 +1,6 @@
 """What the hub holds in memory of every watched incident, so that an unchanged look costs a look-up."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ class Sites:
         self._by_site: dict[Site, tuple[str, ...]] = {}
         self._by_cell: dict[tuple[ViolationType, int, int], set[str]] = {}
         self.marks: dict[Site, datetime] = {}
+        self._changing = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -50,15 +52,17 @@ class Sites:
         known = self._held.get(incident.id)
         if known is not None and known.version > held.version:
             return
-        for witness in incident.witnesses:
-            self.mark((*witness.site, incident.type), witness.looked_at)
-        if known is not None:
-            self._unlink(known)
-        if incident.watched:
-            self._held[incident.id] = held
-            self._link(held)
-        else:
-            self._held.pop(incident.id, None)
+        with self._changing:
+            for witness in incident.witnesses:
+                self.mark((*witness.site, incident.type), witness.looked_at)
+            if incident.watched:
+                # Linked anew before the old links go: a reader must never find a watched site empty.
+                self._held[incident.id] = held
+                self._link(held)
+            if known is not None:
+                self._unlink(known, keep=held if incident.watched else None)
+            if not incident.watched:
+                self._held.pop(incident.id, None)
 
     def mark(self, site: Site, at: datetime) -> None:
         known = self.marks.get(site)
@@ -68,9 +72,14 @@ class Sites:
     def near(self, type_: ViolationType, position: Point, within_m: float) -> Iterator[tuple[float, Held]]:
         """Watched incidents of the type within the distance (at most a cell's width), nearest first."""
         x, y = _cell(position)
-        ids = {key for dx in (-1, 0, 1) for dy in (-1, 0, 1) for key in self._by_cell.get((type_, x + dx, y + dy), ())}
+        ids = {
+            key
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+            for key in tuple(self._by_cell.get((type_, x + dx, y + dy), ()))
+        }
         found = []
-        for held in (self._held[key] for key in ids):
+        for held in (self._held[key] for key in ids if key in self._held):
             at = held.position
             assert at is not None
             distance = haversine_m(at, position)
@@ -93,17 +102,21 @@ class Sites:
         if at is not None:
             self._by_cell.setdefault((incident.type, *_cell(at)), set()).add(incident.id)
 
-    def _unlink(self, held: Held) -> None:
+    def _unlink(self, held: Held, *, keep: Held | None) -> None:
+        """Take out the links of an older version that the newer one does not have."""
         incident = held.incident
+        kept = set() if keep is None else {w.site for w in keep.incident.witnesses}
         for witness in incident.witnesses:
             site = (*witness.site, incident.type)
+            if witness.site in kept:
+                continue
             left = tuple(key for key in self._by_site.get(site, ()) if key != incident.id)
             if left:
                 self._by_site[site] = left
             else:
                 self._by_site.pop(site, None)
         at = held.position
-        if at is not None:
+        if at is not None and (keep is None or keep.position is None or _cell(keep.position) != _cell(at)):
             cell = (incident.type, *_cell(at))
             self._by_cell[cell].discard(incident.id)
             if not self._by_cell[cell]:

@@ -24,7 +24,7 @@ class Place:
     Attributes:
         ground: the view's map to the ground, from its calibration or from the zone's own four or more corners.
         middle: the zone's middle on the ground with half its size as error, or the camera's own position without one.
-        district, grid_id, department: the registry's, or what the grids say of its position.
+        district, grid_id: the registry's, else what the grids say of its position; `responsible` is theirs whole.
     """
 
     camera: Camera
@@ -34,7 +34,7 @@ class Place:
     middle: Spot | None = None
     district: str = ""
     grid_id: str | None = None
-    department: str = ""
+    responsible: "Responsible | None" = None
 
     @property
     def words(self) -> str:
@@ -63,11 +63,13 @@ class Grids(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Responsible:
-    """Who answers for a position: unit grid (15 digits), district, department."""
+    """Who answers for a position: unit grid (15 digits), district, department with its credit code; area A, B or C."""
 
     grid_id: str
     district: str = ""
     department: str = ""
+    department_code: str = ""
+    area_class: str = ""
 
 
 class Surroundings(Protocol):
@@ -113,7 +115,7 @@ def located(camera: Camera, view: View, zone: Zone, calibrated: GroundMap | None
         place,
         district=place.district or found.district,
         grid_id=place.grid_id or found.grid_id,
-        department=found.department,
+        responsible=found,
     )
 
 

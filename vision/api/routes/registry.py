@@ -107,9 +107,9 @@ def dry_run(hub: Hub, who: Engineer, camera_id: str, view_id: str, zone: ZoneCon
     Only looks at what the present zones of the view reported: a place that no zone covered has no record.
     """
     visible_camera(hub, who, camera_id)
-    since = hub.services.clock.now() - timedelta(hours=1)
+    now = hub.services.clock.now()
     with hub.services.database.reading() as session:
-        return tried(session, camera_id, view_id, zone.to_core("trial"), since)
+        return tried(session, camera_id, view_id, zone.to_core("trial"), now - timedelta(hours=1), now)
 
 
 @router.delete("/{camera_id}", status_code=204)

@@ -19,6 +19,7 @@ class IncidentRow(Base):
         Index(None, "updated_at"),
         Index(None, "next_timer_at"),
         Index(None, "watched"),
+        Index(None, "shop_id", "confirmed_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -33,6 +34,7 @@ class IncidentRow(Base):
     grid_id: Mapped[str | None] = mapped_column(String(40))
     shop_id: Mapped[str | None] = mapped_column(String(80))
     colour: Mapped[str | None] = mapped_column(String(8))  # of a repeat offender
+    offences: Mapped[int] = mapped_column(default=0)  # of the shop or spot in the window, this one counted
     longitude: Mapped[float | None]
     latitude: Mapped[float | None]
     began_at: Mapped[datetime]

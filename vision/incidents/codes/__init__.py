@@ -1,0 +1,164 @@
+"""Which standard event a violation is, and when it is filed, closed and due: tables as data, in three generations.
+
+The CSV files beside this module are the tables: `<standard>.csv` with one row an event (a row without `subtype` is an
+event that the cameras do not raise), and `conditions.csv` with filing condition, closing condition and time limit by
+event name and area class (A, B, C or `*`). Confidence H: two or more sources; M: one. A city brings its own files.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from vision.core.errors import ConfigError
+from vision.core.findings import Subtype
+
+STANDARDS = ("cjt214", "gbt30428-2013", "gbt47678-2026")
+AREAS = ("A", "B", "C")
+ANY_AREA = "*"
+_UNITS = frozenset({"urgent_hours", "work_hours", "days", "work_days"})
+_EVENT_COLUMNS = ("subtype", "code", "name", "confidence", "source")
+_CONDITION_COLUMNS = ("name", "area", "filing_condition", "closing_condition", "limit", "unit", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class EventCode:
+    """One event of a standard; a code is never kept without its standard."""
+
+    standard_ref: str
+    code: str
+    name: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When an event is filed and closed, and how long may be taken: `limit` of `unit` (urgent_hours 紧急工作时,
+    work_hours 工作时, days 天, work_days 工作日).
+    """
+
+    name: str
+    area: str
+    filing: str
+    closing: str
+    limit: float
+    unit: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A deployment's table: every subtype's event, and the conditions of its events by area class."""
+
+    ref: str
+    events: Mapping[Subtype, EventCode]
+    conditions: Mapping[tuple[str, str], Condition] = field(default_factory=dict)
+
+    def event(self, subtype: Subtype) -> EventCode:
+        return self.events[subtype]
+
+    def condition(self, subtype: Subtype, area: str = ANY_AREA) -> Condition | None:
+        """The area's own row, else the one for every area; None where the city has none."""
+        name = self.events[subtype].name
+        return self.conditions.get((name, area)) or self.conditions.get((name, ANY_AREA))
+
+
+def standard(ref: str, own: Mapping[Subtype, tuple[str, str]] = MappingProxyType({})) -> Standard:
+    """A shipped standard, with a city's own (code, name) rows over it.
+
+    Raises:
+        ConfigError: there is no such standard.
+    """
+    if ref not in STANDARDS:
+        raise ConfigError(f"there is no standard {ref}; shipped are {', '.join(STANDARDS)}")
+    shipped = _shipped(ref)
+    rows = {subtype: EventCode(ref, code, name, "the city's own") for subtype, (code, name) in own.items()}
+    return Standard(ref, {**shipped.events, **rows}, shipped.conditions)
+
+
+@cache
+def _shipped(ref: str) -> Standard:
+    folder = files(__name__)
+    return read_standard(
+        ref,
+        folder.joinpath(f"{ref}.csv").read_text(encoding="utf-8"),
+        folder.joinpath("conditions.csv").read_text(encoding="utf-8"),
+        where=(f"{ref}.csv", "conditions.csv"),
+    )
+
+
+def read_standard(
+    ref: str, events: str, conditions: str = "", *, where: tuple[str, str] = ("events.csv", "conditions.csv")
+) -> Standard:
+    """A table from CSV text.
+
+    Raises:
+        ConfigError: every bad row at once, each as `events.csv:3: code: should be …`, and every subtype without a row.
+    """
+    problems: list[str] = []
+    found: dict[Subtype, EventCode] = {}
+    for line, row in _rows(events, _EVENT_COLUMNS, where[0], problems):
+        wrong = _event_problem(row)
+        if wrong:
+            problems.append(f"{where[0]}:{line}: {wrong}")
+        elif row["subtype"]:
+            found[Subtype(row["subtype"])] = EventCode(ref, row["code"], row["name"], row["source"])
+    missing = [subtype.value for subtype in Subtype if subtype not in found]
+    if missing and not problems:
+        problems.append(f"{where[0]}: has no row for {', '.join(missing)}")
+    limits: dict[tuple[str, str], Condition] = {}
+    for line, row in _rows(conditions, _CONDITION_COLUMNS, where[1], problems):
+        wrong = _condition_problem(row)
+        if wrong:
+            problems.append(f"{where[1]}:{line}: {wrong}")
+            continue
+        condition = Condition(
+            row["name"],
+            row["area"],
+            row["filing_condition"],
+            row["closing_condition"],
+            float(row["limit"]),
+            row["unit"],
+            row["source"],
+        )
+        limits[condition.name, condition.area] = condition
+    if problems:
+        raise ConfigError(*problems)
+    return Standard(ref, found, limits)
+
+
+def _rows(text: str, columns: tuple[str, ...], where: str, problems: list[str]) -> Iterable[tuple[int, dict[str, str]]]:
+    if not text.strip():
+        return
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    absent = [name for name in columns if name not in (reader.fieldnames or ())]
+    if absent:
+        problems.append(f"{where}:1: lacks the columns {', '.join(absent)}")
+        return
+    for row in reader:
+        yield reader.line_num, {name: (row[name] or "").strip() for name in columns}
+
+
+def _event_problem(row: dict[str, str]) -> str:
+    if row["subtype"] and row["subtype"] not in set(Subtype):
+        return f"subtype: should be one of {', '.join(Subtype)}, got {row['subtype']}"
+    if not (row["code"].isdigit() and 2 <= len(row["code"]) <= 16):
+        return f"code: should be 2 to 16 digits, got {row['code']!r}"
+    return "" if row["name"] else "name: is missing"
+
+
+def _condition_problem(row: dict[str, str]) -> str:
+    if not row["name"]:
+        return "name: is missing"
+    if row["area"] not in {*AREAS, ANY_AREA}:
+        return f"area: should be A, B, C or *, got {row['area']!r}"
+    if row["unit"] not in _UNITS:
+        return f"unit: should be one of {', '.join(sorted(_UNITS))}, got {row['unit']!r}"
+    try:
+        good = float(row["limit"]) > 0
+    except ValueError:
+        good = False
+    return "" if good else f"limit: should be a number above 0, got {row['limit']!r}"
