@@ -15,11 +15,12 @@ _INSIDE = 0.5
 _DEFAULT_DWELL_S = 180.0
 
 
-def tried(
-    session: Session, camera_id: str, view_id: str, zone: Zone, since: datetime, until: datetime
-) -> dict[str, Any]:
-    """Objects whose foot or most of whose box lies in the zone; `kept` when they stayed longer than its dwell."""
-    looks = sightings(session, camera_id, view_id, since, until)
+def tried(session: Session, view: tuple[str, str], zone: Zone, since: datetime, until: datetime) -> dict[str, Any]:
+    """Objects of a (camera, view) whose foot or most of whose box lies in the zone.
+
+    `kept` are those that stayed longer than its dwell; `looks` counts first and last looks of what stood there.
+    """
+    looks = sightings(session, *view, since=since, until=until)
     places: list[FindingObject] = []
     for look in reversed(looks):
         for thing in look.objects:

@@ -236,7 +236,7 @@ def kept_runs(session: Session, since: datetime, until: datetime, districts: Ite
                 yield run
 
 
-def sightings(session: Session, camera_id: str, view_id: str, since: datetime, until: datetime) -> list[Finding]:
+def sightings(session: Session, camera_id: str, view_id: str, *, since: datetime, until: datetime) -> list[Finding]:
     """First and last look of every run of a view, oldest first; a run that still goes on lasts until `until`."""
     runs = [
         run

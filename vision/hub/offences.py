@@ -21,7 +21,7 @@ class OffenceBook:
     def __init__(self, rule: ColourRule | None = None) -> None:
         self._rule = rule or ColourRule()
 
-    def mark(self, session: Session, row: IncidentRow, incident: Incident, now: datetime) -> list[LogEntry]:
+    def mark(self, session: Session, row: IncidentRow, incident: Incident) -> list[LogEntry]:
         """Colour an incident in the step that makes it a violation; a line for its log from the second offence on."""
         at = incident.confirmed_at
         if at is None:
@@ -53,10 +53,6 @@ class OffenceBook:
         ]
 
     def _same_spot(self, a: IncidentRow, b: IncidentRow) -> bool:
-        if None in {a.longitude, a.latitude, b.longitude, b.latitude}:
+        if a.longitude is None or a.latitude is None or b.longitude is None or b.latitude is None:
             return True
-        here, there = (
-            (float(a.longitude or 0), float(a.latitude or 0)),
-            (float(b.longitude or 0), float(b.latitude or 0)),
-        )
-        return haversine_m(here, there) <= self._rule.spot_m
+        return haversine_m((a.longitude, a.latitude), (b.longitude, b.latitude)) <= self._rule.spot_m

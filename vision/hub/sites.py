@@ -72,12 +72,8 @@ class Sites:
     def near(self, type_: ViolationType, position: Point, within_m: float) -> Iterator[tuple[float, Held]]:
         """Watched incidents of the type within the distance (at most a cell's width), nearest first."""
         x, y = _cell(position)
-        ids = {
-            key
-            for dx in (-1, 0, 1)
-            for dy in (-1, 0, 1)
-            for key in tuple(self._by_cell.get((type_, x + dx, y + dy), ()))
-        }
+        cells = [(type_, x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+        ids = {key for cell in cells for key in tuple(self._by_cell.get(cell, ()))}
         found = []
         for held in (self._held[key] for key in ids if key in self._held):
             at = held.position

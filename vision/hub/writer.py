@@ -173,7 +173,7 @@ class Writer:
         row.status, row.began_at, row.subtype = incident.status.value, incident.began_at, incident.subtype.value
         entries = list(step.log)
         if self._books.offences is not None and (before is None or before.confirmed_at is None):
-            entries += self._books.offences.mark(work.session, row, incident, work.now)
+            entries += self._books.offences.mark(work.session, row, incident)
         record.write_log(work.session, row, entries, work.now)
         homeless = record.write_effects(work.session, row, step.effects, self._books.route, work.now)
         work.rechecks += [effect for effect in step.effects if isinstance(effect, Recheck)]

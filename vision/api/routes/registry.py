@@ -109,7 +109,7 @@ def dry_run(hub: Hub, who: Engineer, camera_id: str, view_id: str, zone: ZoneCon
     visible_camera(hub, who, camera_id)
     now = hub.services.clock.now()
     with hub.services.database.reading() as session:
-        return tried(session, camera_id, view_id, zone.to_core("trial"), now - timedelta(hours=1), now)
+        return tried(session, (camera_id, view_id), zone.to_core("trial"), now - timedelta(hours=1), now)
 
 
 @router.delete("/{camera_id}", status_code=204)
