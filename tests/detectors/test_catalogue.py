@@ -26,7 +26,13 @@ def catalogue_of(folder: Path, **changes: object) -> Path:
 
 
 def test_the_shipped_catalogue_reads() -> None:
-    assert catalogue.read_catalogue().default == "street-n"
+    shipped = catalogue.read_catalogue()
+    assert shipped.default == "street-n"
+    assert all(entry.files for entry in shipped.models.values())
+
+
+def test_the_shipped_models_are_whole() -> None:
+    assert catalogue.verify(catalogue.read_catalogue(), catalogue.CATALOGUE_FILE.parent) == []
 
 
 def test_a_model_opens_by_name_and_by_default(tmp_path: Path) -> None:
@@ -40,6 +46,13 @@ def test_a_model_opens_by_name_and_by_default(tmp_path: Path) -> None:
 def test_a_model_opens_by_its_folder(tmp_path: Path) -> None:
     detector = catalogue.open_detector(save_colour_network(tmp_path / "mine").parent, device="cpu")
     assert detector.names == ("red", "green", "blue")
+    detector.close()
+
+
+def test_a_model_of_ones_own_needs_no_digests_and_may_rename_classes(tmp_path: Path) -> None:
+    file = catalogue_of(tmp_path, files={}, classes={"red": "garbage", "blue": None})
+    detector = catalogue.open_detector("colours", device="cpu", catalogue_file=file)
+    assert detector.names == ("garbage",)
     detector.close()
 
 

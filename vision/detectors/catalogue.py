@@ -60,7 +60,7 @@ class ModelEntry(_Strict):
 
     Attributes:
         backends: kind of back end → the file it opens.
-        files: every file the model consists of.
+        files: every file the model consists of; what is not listed is loaded unchecked and cannot be pulled.
         input_px: height and width.
         classes: None: as the file names them; a list; or a mapping, theirs → ours (null drops one).
         accuracy: measured figures, `set → figure → value`.
@@ -72,7 +72,7 @@ class ModelEntry(_Strict):
     data: str = ""
     input_px: tuple[int, int]
     backends: dict[str, str] = Field(min_length=1)
-    files: dict[str, FileEntry] = Field(min_length=1)
+    files: dict[str, FileEntry] = {}
     layout: str | None = None
     bgr: bool = False
     divisor: float = Field(default=255.0, gt=0)
@@ -276,7 +276,7 @@ def _inconsistencies(catalogue: Catalogue) -> list[str]:
         problems += [
             f"models.{name}.backends.{kind}: {path} is not among the model's files"
             for kind, path in entry.backends.items()
-            if path not in entry.files
+            if entry.files and path not in entry.files
         ]
         if entry.layout is not None and entry.layout not in DECODERS:
             problems.append(f"models.{name}.layout: should be one of {', '.join(DECODERS)} (got {entry.layout})")
