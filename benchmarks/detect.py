@@ -40,9 +40,7 @@ class Speed:
 
 def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", help="a name in the catalogue (its default without) or an OpenVINO file")
-    parser.add_argument(
-        "--checkpoint", default="", help="the same as .pt, for the other back ends"
-    )
+    parser.add_argument("--checkpoint", default="", help="the same as .pt, for the other back ends")
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE_FILE, metavar="FILE", help="a models.yaml")
     parser.add_argument("--clip", type=Path, default=None, help="take pictures from this clip (made-up ones without)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured, in turn")

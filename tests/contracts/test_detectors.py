@@ -122,8 +122,8 @@ def test_classes_are_mapped(save: Save, tmp_path: Path) -> None:
 
 def pictures_of(shared: Path) -> list[Image]:
     """Photographs of two kinds and frames of two clips: square, odd-sized, wide."""
-    files = sorted((shared / "data/coco-eval-177/images/val").iterdir())[:6]
-    files += sorted((shared / "data/garbage-street-cn/valid/images").iterdir())[:6]
+    files = sorted((shared / "data/coco-eval-177/images/val").iterdir())[:4]
+    files += sorted((shared / "data/garbage-street-cn/valid/images").iterdir())[:4]
     pictures: list[Any] = [cv2.imread(str(file)) for file in files]
     for clip in ("lane_night_parked_motorbike_43s.mp4", "pavement_pedestrians_8s.mp4"):
         capture = cv2.VideoCapture(str(shared / "data/clips" / clip))
@@ -188,7 +188,7 @@ def test_the_same_pictures_give_the_same_boxes(
     other = open_detector(file, device="cpu", **options)
     share, compared = agreement(reference, other.detect(pictures), iou=0.95, score=0.05)
     other.close()
-    assert compared > 40
+    assert compared > 25
     assert share == 1.0
 
 
@@ -201,5 +201,5 @@ def test_eight_bits_keep_nearly_all_boxes(pictures: list[Image], reference: list
     int8 = open_detector(shipped, device="cpu")
     share, compared = agreement(reference, int8.detect(pictures), iou=0.85, score=0.1)
     int8.close()
-    assert compared > 40
+    assert compared > 25
     assert share >= 0.9

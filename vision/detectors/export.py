@@ -46,8 +46,7 @@ def export(
     example = torch.zeros(1, 3, *input_px)
     names = [name for name in metadata.classes if name] or ["output"]
     folder.mkdir(parents=True, exist_ok=True)
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of shapes it takes as fixed: they are meant to be
+    with torch.no_grad():  # not inference_mode: what heads keep from this call goes into the traced network
         wrapped(example)  # heads lay out their anchors on the first picture of a size
     if to == "onnx":
         file = folder / f"{spec.file.stem}.onnx"
@@ -72,8 +71,8 @@ class _Outputs(torch.nn.Module):
 
 
 def _write_onnx(network: torch.nn.Module, example: torch.Tensor, file: Path, names: list[str]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of shapes it takes as fixed: they are meant to be
         torch.onnx.export(
             network,
             (example,),
