@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from tests.conftest import absent
 from vision.alerts.audio import Audio
 from vision.alerts.chime import chime
 from vision.alerts.loudness import integrated_lufs
-from vision.alerts.phrases import Phrase
+from vision.alerts.phrases import DEFAULT_PHRASES, Phrase
 from vision.alerts.speech import EspeakNg, NoSpeech
 from vision.alerts.voice import Voice, VoiceSettings
 from vision.core.errors import NotThereError
@@ -80,6 +81,16 @@ def test_without_an_engine_the_recording_stands_in_for_words_with_names() -> Non
     assert Voice(blobs, NoSpeech()).render(with_clip, {"shop": "海鲜店"}).audio.duration_s > 3
     with pytest.raises(NotThereError, match="no recorded clip"):
         Voice(blobs, NoSpeech()).render(SHOP, {})
+
+
+@pytest.mark.parametrize("phrase", DEFAULT_PHRASES, ids=lambda phrase: phrase.id)
+def test_the_shipped_phrases_speak_without_any_engine(phrase: Phrase) -> None:
+    spoken = Voice(MemoryBlobs(), NoSpeech(), VoiceSettings(languages=("zh", "en"))).render(phrase, {"shop": "海鲜店"})
+    assert spoken.text == f"{phrase.text({}, 'zh')} {phrase.text({}, 'en')}"
+    assert 8 < spoken.audio.duration_s < 30
+    changed = replace(phrase, zh="请离开")
+    with pytest.raises(NotThereError, match="no recorded clip"):
+        Voice(MemoryBlobs(), NoSpeech()).render(changed, {})
 
 
 def test_a_phrase_without_words_in_the_language_is_not_there() -> None:

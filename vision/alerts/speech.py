@@ -7,7 +7,8 @@ from typing import Protocol
 from vision.alerts.audio import Audio
 from vision.core.errors import NotThereError
 
-_VOICES = {"zh": "cmn", "en": "en"}
+# espeak-ng counts English words; the same figure makes Mandarin a third slower than people speak.
+_VOICES = {"zh": ("cmn", 1.4), "en": ("en", 1.0)}
 
 
 class Speech(Protocol):
@@ -47,7 +48,8 @@ class EspeakNg:
         voice = _VOICES.get(language[:2])
         if voice is None:
             raise NotThereError(f"no text-to-speech voice for language {language!r}; there are {', '.join(_VOICES)}")
-        arguments = [path, "-v", voice, "-s", str(self._speed), "--stdin", "--stdout"]
+        name, haste = voice
+        arguments = [path, "-v", name, "-s", str(round(self._speed * haste)), "--stdin", "--stdout"]
         try:
             done = subprocess.run(
                 arguments, input=text.encode(), capture_output=True, timeout=self._timeout_s, check=True

@@ -44,7 +44,7 @@ def accept(data: bytes, *, target_lufs: float, limits: UploadLimits | None = Non
             f"文件太大: {size_mb:.1f} MB,上限 {most_mb:g} MB",
             f"the file is too large: {size_mb:.1f} MB, at most {most_mb:g} MB",
         )
-    audio = _decoded(data, bounds.longest_s).trimmed()
+    audio = decoded(data, bounds.longest_s).trimmed()
     if not len(audio.samples) or integrated_lufs(audio) < bounds.silent_below_lufs:
         raise UploadRefusedError("录音没有声音", "the recording is silent")
     if audio.duration_s < bounds.shortest_s:
@@ -59,7 +59,8 @@ def accept(data: bytes, *, target_lufs: float, limits: UploadLimits | None = Non
     return normalised(audio, target_lufs)
 
 
-def _decoded(data: bytes, longest_s: float) -> Audio:
+def decoded(data: bytes, longest_s: float) -> Audio:
+    """The first `longest_s` and a little more of a sound at 16 kHz; raises UploadRefusedError when it is none."""
     not_audio = UploadRefusedError("文件不是可识别的音频", "the file is not audio that can be read")
     if not data:
         raise not_audio

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vision.alerts.audio import Audio
 from vision.alerts.chime import RATE_HZ, chime
+from vision.alerts.clips import shipped
 from vision.alerts.loudness import normalised
 from vision.alerts.phrases import Phrase
 from vision.alerts.speech import Speech
@@ -62,9 +63,12 @@ class Voice:
         try:
             return self.say(texts)
         except NotThereError:
-            if phrase.clip_key is None:
+            if phrase.clip_key is not None:
+                return self._recorded(phrase, texts)
+            spoken = self._shipped(phrase)
+            if spoken is None:
                 raise
-            return self._recorded(phrase, texts)
+            return spoken
 
     def say(self, texts: tuple[tuple[str, str], ...]) -> Spoken:
         """Free words, as (language, text) pairs; raises NotThereError without an engine."""
@@ -91,6 +95,21 @@ class Voice:
             return cached
         body = Audio.from_wav(self._blobs.get(phrase.clip_key)).resampled(RATE_HZ)
         return self._keep(key, normalised(body, self._settings.target_lufs), text)
+
+    def _shipped(self, phrase: Phrase) -> Spoken | None:
+        found = [clip for language in self._settings.languages if (clip := shipped(phrase, language)) is not None]
+        if not found:
+            return None
+        text = " ".join(words for _, words in found)
+        key = self._key("shipped", phrase.id, *self._settings.languages)
+        cached = self._cached(key, text)
+        if cached is not None:
+            return cached
+        body = Audio.silence(0, RATE_HZ)
+        for recording, _ in found:
+            gap = Audio.silence(self._settings.pause_s if len(body.samples) else 0, RATE_HZ)
+            body = body.then(gap).then(normalised(recording, self._settings.target_lufs))
+        return self._keep(key, body, text)
 
     def _key(self, *parts: str) -> str:
         settings = self._settings
