@@ -33,6 +33,8 @@ from vision.storage.database import Database
 from vision.storage.tables import CaseRow, IncidentRow, LogRow
 from vision.streams.mailbox import Mailbox
 from vision.streams.supervisor import Supervisor
+from vision.streams.visits import PatrolRunner, Visitor
+from vision.streams.watch import Watch
 from vision.testing import FlakyCasePlatform, ManualClock, MemoryBlobs, Trouble
 
 GATE = {
@@ -105,9 +107,9 @@ def test_a_camera_breaks_twice_a_platform_fails_twice_and_one_case_is_filed(tmp_
         return SceneAnalyser(of, view, RuleSettings(), NAMES, "fake-1")
 
     board = FakeBoard(cameras={"gate": GATE})
-    supervisor = Supervisor(clock, source, mailbox)
+    watch = Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, Visitor(clock)))
     worker = Worker(
-        "w1", Parts(clock, board, FakeLeases(), blobs, Spool(bus, clock), mailbox, supervisor, Judge(), analyser)
+        "w1", Parts(clock, board, FakeLeases(), blobs, Spool(bus, clock), mailbox, watch, Judge(), analyser)
     )
 
     database = Database(f"sqlite:///{tmp_path}/hub.db")

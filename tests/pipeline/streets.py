@@ -1,6 +1,6 @@
 """Small pictures, cameras and findings that the pipeline's tests share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,6 +75,7 @@ class FakeBoard:
     looks: dict[str, bytes] = field(default_factory=dict)
     wanted: set[str] = field(default_factory=set)
     shared: frozenset[str] | None = None
+    recheck: set[str] = field(default_factory=set)
 
     def registry_version(self) -> int | None:
         if self.away:
@@ -99,6 +100,11 @@ class FakeBoard:
 
     def post_look(self, camera_id: str, jpeg: bytes) -> None:
         self.looks[camera_id] = jpeg
+
+    def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]:
+        found = self.recheck & set(camera_ids)
+        self.recheck -= found
+        return found
 
     def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None:
         self.kept.update(records)

@@ -37,6 +37,10 @@ class Health:
 class FakeSupervisor:
     applied: list[list[Camera]] = field(default_factory=list)
     states: dict[str, Health] = field(default_factory=dict)
+    visits: list[str] = field(default_factory=list)
+
+    def visit_soon(self, camera_id: str) -> None:
+        self.visits.append(camera_id)
 
     def apply(self, cameras: list[Camera]) -> None:
         self.applied.append(list(cameras))
@@ -221,3 +225,12 @@ def test_findings_carry_the_token_of_the_lease(rig: Rig) -> None:
     worker.tick()
     assert rig.look(worker, 10)[0].fence == 9
     worker.stop()
+
+
+def test_a_recheck_asks_for_a_visit_once(rig: Rig) -> None:
+    worker = rig.worker()
+    rig.board.recheck = {"gate", "somebody-elses"}
+    worker.tick()
+    worker.tick()
+    assert rig.supervisor.visits == ["gate"]
+    assert rig.board.recheck == {"somebody-elses"}

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ from vision.hub.build import build_ladders
 from vision.hub.incidents import IncidentService
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
-from vision.incidents.events import CaseStatusReported
+from vision.incidents.events import CaseStatusReported, Recheck
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
@@ -99,7 +99,9 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         )
         surroundings.refresh()
         wake = _Wakeups([feed.poke])
-        incidents = IncidentService(database, clock, surroundings, route=_routing(city), nudge=wake)
+        incidents = IncidentService(
+            database, clock, surroundings, route=_routing(city), rechecks=_recheck(board), nudge=wake
+        )
         cases = casework(city, database, registry, blobs=blobs, clock=clock, reported=_reporting(incidents))
         dispatcher = Dispatcher(
             database,
@@ -168,6 +170,19 @@ def _reporting(incidents: IncidentService) -> Reported:
             incidents.apply(session, incident_id, event)
 
     return report
+
+
+def _recheck(board: Board) -> Callable[[Sequence[Recheck]], None]:
+    """Re-checks become wishes on the board; a board that is away costs earliness, since looks come anyway."""
+
+    def want(rechecks: Sequence[Recheck]) -> None:
+        try:
+            for recheck in rechecks:
+                board.want_looks([recheck.camera_id], until_s=recheck.by.timestamp())
+        except StorageError as error:
+            log.warning("recheck_not_asked_for", reason=str(error))
+
+    return want
 
 
 def _routing(city: CityConfig) -> Callable[[ViolationType, str], list[str]]:

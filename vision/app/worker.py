@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from vision.config.schema import CityConfig, load
-from vision.core.clock import SystemClock
+from vision.core.clock import Clock, SystemClock
 from vision.core.errors import ConfigError, ModelFileError
 from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
@@ -22,6 +22,12 @@ from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
 from vision.storage.leases import CameraLeases
+from vision.streams.factory import open_source
+from vision.streams.mailbox import Mailbox
+from vision.streams.patrol import Patrol, PatrolLimits
+from vision.streams.supervisor import Supervisor
+from vision.streams.visits import PatrolRunner, Visitor
+from vision.streams.watch import Watch
 
 log = structlog.get_logger()
 
@@ -51,9 +57,6 @@ def serve(config_path: Path, redis_url: str, name: str, stop: threading.Event) -
 def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
     """A worker with its detector loaded; closed again at the end."""
     from vision.detectors.batcher import Batcher
-    from vision.streams.factory import open_source
-    from vision.streams.mailbox import Mailbox
-    from vision.streams.supervisor import Supervisor
 
     clock = SystemClock()
     with ExitStack() as stack:
@@ -73,9 +76,6 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
         stack.callback(leases.close)
         mailbox = Mailbox()
 
-        def source(camera: Camera, session: int) -> FrameSource:
-            return open_source(camera, clock, session=session)
-
         settings = rule_settings(city)
 
         def analyser(camera: Camera, view: View) -> SceneAnalyser:
@@ -90,11 +90,30 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 blobs=ObjectBlobs(city.evidence_url),
                 spool=Spool(bus, clock),
                 mailbox=mailbox,
-                supervisor=Supervisor(clock, source, mailbox),
+                watch=_watch(city, clock, mailbox),
                 batcher=batcher,
                 make_analyser=analyser,
             ),
         )
+
+
+def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
+    section, rounds = city.streams, city.streams.patrol
+
+    def source(camera: Camera, session: int) -> FrameSource:
+        return open_source(camera, clock, session=session, look_px=section.look_px)
+
+    limits = PatrolLimits(
+        running=rounds.running,
+        gateway_running=rounds.gateway_running,
+        opens_per_s=rounds.opens_per_s,
+        gateway_opens_per_s=rounds.gateway_opens_per_s,
+        target_s=dict(enumerate(rounds.target_s, start=1)),
+        retry_s=rounds.retry_s,
+        most_retry_s=rounds.most_retry_s,
+    )
+    visitor = Visitor(clock, look_px=section.look_px, looks=rounds.looks)
+    return Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, visitor, Patrol(limits)))
 
 
 def require_model(city: CityConfig) -> None:

@@ -16,6 +16,7 @@ from vision.config.notify import NotifierConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
 from vision.config.rules import RulesConfig
 from vision.config.speakers import SpeakersConfig
+from vision.config.streams import StreamsConfig
 from vision.config.yaml_file import YamlFile, read_yaml
 from vision.core.errors import ConfigError
 from vision.core.registry import redact_url
@@ -40,6 +41,7 @@ class CityConfig(Section):
     redis: str | None = Field(None, description="redis:// or rediss:// URL; an embedded Valkey if unset.")
     evidence: str | None = Field(None, description="file:// or s3:// URL; a folder in the data folder if unset.")
     server: ServerConfig = Field(ServerConfig(), description="Page and API.")
+    streams: StreamsConfig = Field(StreamsConfig(), description="How cameras are reached.")
     detection: DetectionConfig = Field(DetectionConfig(), description="Detector of the workers.")
     rules: RulesConfig = Field(RulesConfig(), description="What counts as a violation.")
     incidents: IncidentsConfig = Field(IncidentsConfig(), description="Life-cycle, deduplication, the ladder.")

@@ -1,7 +1,7 @@
 """A worker: its cameras kept open, its looks judged, its findings sent; told what to watch by the board."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -46,10 +46,12 @@ class Analyser(Protocol):
     def restore(self, record: dict[str, Any]) -> None: ...
 
 
-class Supervisor(Protocol):
-    """What a worker asks of streams.supervisor.Supervisor."""
+class Watch(Protocol):
+    """What a worker asks of streams.watch.Watch."""
 
     def apply(self, cameras: list[Camera]) -> None: ...
+
+    def visit_soon(self, camera_id: str) -> None: ...
 
     def health(self) -> Mapping[str, Any]: ...
 
@@ -87,6 +89,8 @@ class Board(Protocol):
 
     def post_look(self, camera_id: str, jpeg: bytes) -> None: ...
 
+    def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]: ...
+
     def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None: ...
 
     def memory(self, key: str) -> dict[str, Any] | None: ...
@@ -112,7 +116,7 @@ class Parts:
     blobs: BlobStore
     spool: Spool
     mailbox: Mailbox
-    supervisor: Supervisor
+    watch: Watch
     batcher: Batcher
     make_analyser: Callable[[Camera, View], Analyser]
 
@@ -153,7 +157,7 @@ class Worker:
 
     def stop(self) -> None:
         """Cameras first, then the looks on their way, then what waits for the bus."""
-        self.parts.supervisor.stop()
+        self.parts.watch.stop()
         self.parts.mailbox.close()
         self._looks.stop()
         self._remember(force=True)
@@ -169,11 +173,14 @@ class Worker:
             log.warning("leases_not_released", worker=self.name, reason=str(error))
 
     def tick(self) -> None:
-        """Take over a changed registry, post health, answer who is watched."""
+        """Take over a changed registry, post health, answer who is watched and which cameras are wanted."""
         try:
             self._follow_registry()
             self._post_health()
-            self._asked_for = frozenset(self.parts.board.watched(now_s=self.parts.clock.now().timestamp()))
+            now_s = self.parts.clock.now().timestamp()
+            self._asked_for = frozenset(self.parts.board.watched(now_s=now_s))
+            for camera_id in self.parts.board.take_wanted(self._cameras, now_s=now_s):
+                self.parts.watch.visit_soon(camera_id)
             self._remember()
         except StorageError as error:
             if not self._away:
@@ -214,7 +221,7 @@ class Worker:
             for key, watched in self._cameras.items():
                 watched.fence = fences[key]
         if gone or changed:
-            self.parts.supervisor.apply(cameras)
+            self.parts.watch.apply(cameras)
         if gone:
             self.parts.leases.release(gone)
             self.parts.board.forget_health(gone)
@@ -255,7 +262,7 @@ class Worker:
         return findings if watched is None else [replace(finding, fence=watched.fence) for finding in findings]
 
     def _post_health(self) -> None:
-        health = self.parts.supervisor.health()
+        health = self.parts.watch.health()
         now = self.parts.clock.now()
         self._report_blind(health, now)
         rows = {key: plain(asdict(value)) for key, value in health.items()}

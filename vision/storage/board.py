@@ -19,7 +19,8 @@ class Board:
 
     `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
     whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
-    what a view's analyser needs after a restart; `assignment` which worker looks at which cameras.
+    what a view's analyser needs after a restart; `assignment` which worker looks at which cameras;
+    `wanted` cameras that a re-check needs a look of.
     """
 
     def __init__(self, url: str) -> None:
@@ -95,6 +96,25 @@ class Board:
         with self._telling():
             value: Any = self._client.get(f"{_PREFIX}look:{camera_id}")
             return value if value is None else bytes(value)
+
+    def want_looks(self, camera_ids: Iterable[str], *, until_s: float) -> None:
+        """Ask for a look at each camera before its turn, at the latest by `until_s` (Unix seconds)."""
+        wanted = dict.fromkeys(camera_ids, until_s)
+        if wanted:
+            with self._telling():
+                self._client.zadd(_PREFIX + "wanted", wanted)
+
+    def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]:
+        """Those of our cameras that somebody wants a look at; each is told once."""
+        ours = set(camera_ids)
+        with self._telling():
+            pipe = self._client.pipeline(transaction=False)
+            pipe.zremrangebyscore(_PREFIX + "wanted", "-inf", now_s)
+            pipe.zrange(_PREFIX + "wanted", 0, -1)
+            found = {member.decode() for member in pipe.execute()[1]} & ours
+            if found:
+                self._client.zrem(_PREFIX + "wanted", *found)
+            return found
 
     def assign(self, shares: Mapping[str, Iterable[str]]) -> None:
         """Say which worker looks at which cameras; workers left out of `shares` look at none."""
