@@ -26,7 +26,8 @@ class SourceOptions:
         ring_s, ring_mb: how much of the compressed stream is kept for evidence clips; 0 keeps none.
         vendor, channel: snapshots only: take the maker's own path (`hikvision`, `dahua`) instead of the URL's.
         most_mb: snapshots only: a larger answer is refused.
-        verify_tls: snapshots only: `false` accepts the self-signed certificates that cameras come with.
+        onvif_url: the device service of a PTZ camera; by default at the stream's host, with its login.
+        verify_tls: snapshots and ONVIF: `false` accepts the self-signed certificates that cameras come with.
         loop: clips only: begin again at the end; scene time runs on.
     """
 
@@ -41,6 +42,7 @@ class SourceOptions:
     vendor: str = ""
     channel: int = 1
     most_mb: float = 16.0
+    onvif_url: str = ""
     verify_tls: bool = True
     ring_s: float = 15.0
     ring_mb: float = 7.5
