@@ -7,12 +7,12 @@ Serves each MP4 of FOLDER at /NAME, looped by its clients reconnecting; prints `
 import pathlib
 import sys
 
-import gi  # type: ignore[import-not-found]  # Debian's, for the system python
+import gi  # Debian's, for the system python
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 
 def launch(path: pathlib.Path) -> str:
