@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from vision.cases.codes import CodeTable
@@ -68,8 +68,8 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines
 
 def withdrawn(session: Session, delivery: Delivery) -> bool:
     """Whether the incident ended while its case still waited to be filed: a false one, or one that went by itself."""
-    status = session.scalar(select(IncidentRow.status).where(IncidentRow.id == delivery.incident_id))
-    return status is not None and IncidentStatus(status).final
+    incident = session.get(IncidentRow, delivery.incident_id)
+    return incident is not None and IncidentStatus(incident.status).final
 
 
 def case_change(session: Session, delivery: Delivery, now: datetime) -> tuple[str, CaseChange]:
@@ -96,14 +96,20 @@ def case_change(session: Session, delivery: Delivery, now: datetime) -> tuple[st
     )
 
 
+_EVIDENCE_OF = (
+    select(EvidenceRow)
+    .where(EvidenceRow.incident_id == bindparam("incident_id"))
+    .order_by(EvidenceRow.captured_at, EvidenceRow.id)
+)
+
+
 def evidence_of(session: Session, incident_id: str, roles: Iterable[str] = ()) -> tuple[EvidenceFile, ...]:
     """The incident's files, oldest first; those of `roles` only, when any are named."""
-    query = select(EvidenceRow).where(EvidenceRow.incident_id == incident_id)
-    if wanted := tuple(roles):
-        query = query.where(EvidenceRow.role.in_(wanted))
+    wanted = frozenset(roles)
     return tuple(
         EvidenceFile(row.id, row.role, row.media_type, row.sha256, row.size, row.captured_at, row.camera_id)
-        for row in session.scalars(query.order_by(EvidenceRow.captured_at, EvidenceRow.id))
+        for row in session.scalars(_EVIDENCE_OF, {"incident_id": incident_id})
+        if not wanted or row.role in wanted
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from vision.core.delivery import Delivery
@@ -13,25 +13,24 @@ from vision.storage.tables import OutboxRow
 _BLOCKING = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEAD)
 
 
+_NEXT_TARGET = select(func.min(OutboxRow.target)).where(
+    OutboxRow.status == DeliveryStatus.PENDING, OutboxRow.target > bindparam("after")
+)
+_FIRST_DUE = select(func.min(OutboxRow.next_at)).where(
+    OutboxRow.status == DeliveryStatus.PENDING, OutboxRow.target == bindparam("target")
+)
+
+
 def due_targets(session: Session, now: datetime) -> list[str]:
     """Targets with something to send; skips through the index from target to target, not through the rows."""
     found: list[str] = []
     after = ""
-    while True:
-        query = select(func.min(OutboxRow.target)).where(
-            OutboxRow.status == DeliveryStatus.PENDING, OutboxRow.target > after
-        )
-        target = session.scalar(query)
-        if target is None:
-            return found
-        first_at = session.scalar(
-            select(func.min(OutboxRow.next_at)).where(
-                OutboxRow.status == DeliveryStatus.PENDING, OutboxRow.target == target
-            )
-        )
+    while (target := session.scalar(_NEXT_TARGET, {"after": after})) is not None:
+        first_at = session.scalar(_FIRST_DUE, {"target": target})
         if first_at is not None and first_at <= now:
             found.append(target)
         after = target
+    return found
 
 
 def next_at(session: Session) -> datetime | None:
@@ -39,26 +38,29 @@ def next_at(session: Session) -> datetime | None:
     return session.scalar(select(func.min(OutboxRow.next_at)).where(OutboxRow.status == DeliveryStatus.PENDING))
 
 
+_EARLIER = aliased(OutboxRow)
+_DUE = (
+    select(OutboxRow)
+    .where(
+        OutboxRow.status == DeliveryStatus.PENDING,
+        OutboxRow.target == bindparam("target"),
+        OutboxRow.next_at <= bindparam("now"),
+        ~exists().where(
+            _EARLIER.incident_id == OutboxRow.incident_id,
+            _EARLIER.target == OutboxRow.target,
+            _EARLIER.id < OutboxRow.id,
+            _EARLIER.status.in_(_BLOCKING),
+        ),
+    )
+    .order_by(OutboxRow.next_at, OutboxRow.id)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True)
+)
+
+
 def lease(session: Session, target: str, now: datetime, *, count: int, lease_for: timedelta) -> list[Delivery]:
     """Take up to `count` due rows of a target, oldest due first; a row waits for the earlier ones of its incident."""
-    earlier = aliased(OutboxRow)
-    rows = session.scalars(
-        select(OutboxRow)
-        .where(
-            OutboxRow.status == DeliveryStatus.PENDING,
-            OutboxRow.target == target,
-            OutboxRow.next_at <= now,
-            ~exists().where(
-                earlier.incident_id == OutboxRow.incident_id,
-                earlier.target == OutboxRow.target,
-                earlier.id < OutboxRow.id,
-                earlier.status.in_(_BLOCKING),
-            ),
-        )
-        .order_by(OutboxRow.next_at, OutboxRow.id)
-        .limit(count)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = session.scalars(_DUE, {"target": target, "now": now, "count": count}).all()
     if rows:
         session.execute(
             update(OutboxRow)
@@ -94,42 +96,19 @@ def reclaim(session: Session, now: datetime, in_flight: Collection[int]) -> int:
 
 
 def delivered(session: Session, row_id: int, now: datetime) -> None:
-    _settle(
-        session,
-        row_id,
-        status=DeliveryStatus.DELIVERED.value,
-        delivered_at=now,
-        leased_until=None,
-        outcome_unknown=False,
-        last_error="",
-    )
+    _settle(session, row_id, DeliveryStatus.DELIVERED, "", outcome_unknown=False, delivered_at=now)
 
 
 def postponed(session: Session, row_id: int, until: datetime, words: str, *, outcome_unknown: bool) -> None:
-    _settle(
-        session,
-        row_id,
-        status=DeliveryStatus.PENDING.value,
-        next_at=until,
-        leased_until=None,
-        outcome_unknown=outcome_unknown,
-        last_error=words,
-    )
+    _settle(session, row_id, DeliveryStatus.PENDING, words, outcome_unknown=outcome_unknown, next_at=until)
 
 
 def dead(session: Session, row_id: int, words: str, *, outcome_unknown: bool) -> None:
-    _settle(
-        session,
-        row_id,
-        status=DeliveryStatus.DEAD.value,
-        leased_until=None,
-        outcome_unknown=outcome_unknown,
-        last_error=words,
-    )
+    _settle(session, row_id, DeliveryStatus.DEAD, words, outcome_unknown=outcome_unknown)
 
 
 def dropped(session: Session, row_id: int, words: str) -> None:
-    _settle(session, row_id, status=DeliveryStatus.DROPPED.value, leased_until=None, last_error=words)
+    _settle(session, row_id, DeliveryStatus.DROPPED, words, outcome_unknown=False)
 
 
 def backlog(session: Session) -> dict[tuple[str, str], int]:
@@ -142,10 +121,33 @@ def backlog(session: Session) -> dict[tuple[str, str], int]:
     return {(target, status): count for target, status, count in rows}
 
 
-def _settle(session: Session, row_id: int, **values: object) -> None:
-    session.execute(
-        update(OutboxRow).where(OutboxRow.id == row_id).values(**values),
-        execution_options={"synchronize_session": False},
+_TABLE = OutboxRow.metadata.tables[OutboxRow.__tablename__]
+# Built once: settling is done for every row, and building the statement would cost more than running it.
+_SETTLE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("row_id"))
+    .values(
+        status=bindparam("status"),
+        leased_until=None,
+        outcome_unknown=bindparam("outcome_unknown"),
+        last_error=bindparam("last_error"),
+    )
+)
+_SETTLE_DELIVERED = _SETTLE.values(delivered_at=bindparam("delivered_at"))
+_SETTLE_POSTPONED = _SETTLE.values(next_at=bindparam("next_at"))
+
+
+def _settle(
+    session: Session, row_id: int, status: DeliveryStatus, words: str, *, outcome_unknown: bool, **values: datetime
+) -> None:
+    statement = _SETTLE
+    if "delivered_at" in values:
+        statement = _SETTLE_DELIVERED
+    elif "next_at" in values:
+        statement = _SETTLE_POSTPONED
+    session.connection().execute(
+        statement,
+        {"row_id": row_id, "status": status.value, "last_error": words, "outcome_unknown": outcome_unknown, **values},
     )
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ _log = structlog.get_logger()
 
 Settled = Callable[[Session, Delivery, Receipt | Rejected], None]
 """Told, inside the transaction that settles the row, that it was taken or refused for good."""
+_PATIENCE_S = 0.05
 _Done = tuple[Delivery, Receipt | DeliveryError]
 
 
@@ -55,6 +56,7 @@ class _Target:
     bucket: Bucket
     breaker: Breaker
     in_flight: int = 0
+    patient_until_s: float = 0.0
 
 
 class Dispatcher:
@@ -86,12 +88,20 @@ class Dispatcher:
         self._work: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[_Done] = queue.SimpleQueue()
         self._wake = threading.Event()
-        self._reclaim_at_s = float("-inf")
+        self._reclaim_at_s = self._look_at_s = float("-inf")
+        self._look = threading.Event()
+        self._hot: set[str] = set()
         self.counts: Counter[tuple[str, str]] = Counter()
         """(target, delivered | retried | refused | crashed) since the start."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return bool(self._in_flight)
+
     def nudge(self) -> None:
         """Something was just written to the outbox: look now. From any thread."""
+        self._look.set()
         self._wake.set()
 
     def circuits(self) -> dict[str, Circuit]:
@@ -153,22 +163,33 @@ class Dispatcher:
             with self._database.transaction() as session:
                 if found := ledger.reclaim(session, now, self._in_flight.keys()):
                     _log.warning("deliveries_reclaimed", count=found)
-        with self._database.reading() as session:
-            wanted = {name: self._room(name, now_s) for name in ledger.due_targets(session, now)}
-        wanted = {name: room for name, room in wanted.items() if room > 0}
+        wanted = {name: room for name in self._due(now, now_s) if (room := self._room(name, now_s)) > 0}
         if not wanted:
             return []
         batch: list[Delivery] = []
         with self._database.transaction() as session:
             for name, room in wanted.items():
-                batch += ledger.lease(session, name, now, count=room, lease_for=self._settings.lease)
+                taken = ledger.lease(session, name, now, count=room, lease_for=self._settings.lease)
+                batch += taken
+                if len(taken) < room:
+                    self._hot.discard(name)
         for delivery in batch:
             target = self._target(delivery.target)
             target.bucket.take(1)
             target.breaker.began(now_s)
+            target.patient_until_s = now_s + _PATIENCE_S
             target.in_flight += 1
             self._in_flight[delivery.id] = delivery.target
         return batch
+
+    def _due(self, now: datetime, now_s: float) -> set[str]:
+        """Targets worth asking for rows: those whose last batch was full, and now and then those that have any due."""
+        if self._look.is_set() or now_s >= self._look_at_s or not self._hot:
+            self._look.clear()
+            self._look_at_s = now_s + self._settings.poll_s
+            with self._database.reading() as session:
+                self._hot.update(ledger.due_targets(session, now))
+        return set(self._hot)
 
     def _room(self, name: str, now_s: float) -> int:
         target = self._target(name)
@@ -178,7 +199,11 @@ class Dispatcher:
             self._settings.workers * 2 - len(self._in_flight),
         )
         allowed = target.breaker.allowance(now_s)
-        return room if allowed is None else min(room, allowed)
+        if allowed is not None:
+            return min(room, allowed)
+        # A batch is dearer than a row: wait for half of the places to be free, but not for long.
+        enough = 2 * room >= min(target.pacing.concurrency, self._settings.workers) or now_s >= target.patient_until_s
+        return room if enough else 0
 
     def _target(self, name: str) -> _Target:
         if name not in self._targets:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from vision.core.delivery import CaseReceipt, Delivery
@@ -12,10 +12,13 @@ from vision.storage.tables import CaseRow
 _OVER = frozenset({CaseStatus.RETURNED, CaseStatus.WITHDRAWN, CaseStatus.DEAD, CaseStatus.CLOSED})
 
 
+_CASE_OF = select(CaseRow).where(
+    CaseRow.incident_id == bindparam("incident_id"), CaseRow.platform == bindparam("platform")
+)
+
+
 def case_of(session: Session, incident_id: str, platform: str) -> CaseRow | None:
-    return session.scalars(
-        select(CaseRow).where(CaseRow.incident_id == incident_id, CaseRow.platform == platform)
-    ).first()
+    return session.scalars(_CASE_OF, {"incident_id": incident_id, "platform": platform}).first()
 
 
 def keep_receipt(session: Session, delivery: Delivery, receipt: CaseReceipt, now: datetime) -> None:
