@@ -156,7 +156,14 @@ def play(clip: str, truth: Truth, frames: Iterable[Frame], detector: Detector) -
     """Send looks through detector, tracker, change detector and rules, and note what would have been told."""
     view = View(zones=truth.zones)
     camera = Camera(clip, clip, kind=SourceKind.FILE, views=(view,))
-    analyser = SceneAnalyser(camera, view, RuleSettings(), detector.names, detector.version)
+    analyser = SceneAnalyser(
+        camera,
+        view,
+        RuleSettings(),
+        detector.names,
+        detector.version,
+        close_look=lambda image: detector.detect([image])[0],
+    )
     played, standing = Played(clip, truth), dict[tuple[ViolationType, str], Alarm]()
     began = None
     for frame in frames:

@@ -24,7 +24,7 @@ def street(seed: int = 1) -> Image:
     coarse = random.uniform(90, 150, (HEIGHT // 15, WIDTH // 15, 1)).astype(np.float32)
     ground = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)[..., None].repeat(3, axis=2)
     for x in range(0, WIDTH, 40):
-        cv2.line(ground, (x, HEIGHT), (WIDTH // 2 + (x - WIDTH // 2) // 3, 60), (80, 85, 90), 1)
+        cv2.line(ground, (x, HEIGHT), (WIDTH // 2 + (x - WIDTH // 2) // 3, 60), (50, 55, 60), 2)
     return ground.clip(0, 255).astype(np.uint8)
 
 

@@ -15,7 +15,7 @@ CLEAR = zone(ZoneKind.KEEP_CLEAR)
 
 def change(box: Box = IN_LEFT, *, stood_s: float = 200, unseen_s: float = 0, **more: object) -> ChangeObject:
     first, last = AT - timedelta(seconds=stood_s), AT - timedelta(seconds=unseen_s)
-    return ChangeObject(box, 0.01, first, last, **{"score": 0.8, **more})  # type: ignore[arg-type]
+    return ChangeObject(1, box, 0.01, first, last, **{"score": 0.8, **more})  # type: ignore[arg-type]
 
 
 def judged(z: Zone, s: Scene, *others: Zone) -> Finding:

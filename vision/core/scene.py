@@ -50,6 +50,7 @@ class ChangeObject:
     """Something of whatever class that is new in the zones of a view and has stayed.
 
     Attributes:
+        id: number of the thing within its detector, never used twice.
         box: 0–1 of the view.
         area: share (0–1) of the view that changed.
         first_seen, last_seen: scene times.
@@ -57,6 +58,7 @@ class ChangeObject:
         covered: hidden behind a person or a vehicle at this look.
     """
 
+    id: int
     box: Box
     area: float
     first_seen: datetime

@@ -5,7 +5,7 @@ that follows the light slowly and the median of the last few looks. People and v
 comparison is by normalised gradients, so that light which comes, goes or drifts changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,20 +16,29 @@ from vision.core.frames import Image
 from vision.core.geometry import Box, iou
 from vision.core.registry import Zone, ZoneKind
 from vision.core.scene import ChangeObject
-from vision.detectors.change_measure import MEASURES, Plane
+from vision.detectors.change_measure import MEASURES, Plane, structure
 from vision.detectors.change_memory import Lately, Mask, Past, ShortMemory, in_light_of, moved_back, shake
 from vision.detectors.change_regions import Region, regions
 from vision.detectors.change_settings import ChangeSettings
 
 _COVER_MARGIN = 0.12  # of a passer-by's box, each way: shadow, bag, motion blur
 _SAME_IOU = 0.25
-_LEFT_BELOW = 0.75  # edges now over edges before: fewer, so something went away
+_LEFT_BELOW = 0.75
+_CAME_ABOVE = 1.15  # edges now over edges before: put-down things measured 1.1 to 5.5, shadows 0.8 to 1.0
 _VISIBLE_SHARE = 0.5
 _STILL_CHANGED_SHARE = 0.5
+_SHAKES = sorted(
+    ((dy, dx) for dy in range(-3, 4) for dx in range(-3, 4)), key=lambda shift: shift[0] ** 2 + shift[1] ** 2
+)
+_FITS = 0.8
+_FITS_AT_ALL = 0.4
+_STRUCTURED = 6.0  # grey levels a pixel
+_LEAST_STRUCTURE = 0.002
 
 
 @dataclass(slots=True)
 class _Thing:
+    id: int
     region: Region
     portrait: Plane  # how it looked when it came
     first_seen: datetime
@@ -54,6 +63,7 @@ class ChangeDetector:
         self._things: list[_Thing] = []
         self._last_look: datetime | None = None
         self._adrift = 0
+        self._next_id = 0
         self._now: Mask | None = None
 
     @property
@@ -75,14 +85,11 @@ class ChangeDetector:
         visible = _visible(picture, covers)
         if self._reference is None or self._valid is None or self._reference.shape != picture.shape:
             self._start(picture, visible)
-        assert self._reference is not None
-        assert self._valid is not None
-        dx, dy = shake(picture, self._reference)
-        if max(abs(dx), abs(dy)) > self._settings.most_shift_px:
+        steadied = self._steadied(picture, visible)
+        if steadied is None:
             self._drift(picture, visible)
             return self.objects()
-        picture = moved_back(picture, dx, dy)
-        picture = in_light_of(picture, self._reference, visible & self._valid, self._settings.light_reach_px)
+        picture = steadied
         gap_s = 0.0 if self._last_look is None else (at - self._last_look).total_seconds()
         self._last_look = at
         self._memory.add(Past(at, picture, visible))
@@ -93,9 +100,15 @@ class ChangeDetector:
         """What stands there as of the last look, oldest first."""
         things = sorted(self._things, key=lambda thing: thing.first_seen)
         return tuple(
-            ChangeObject(t.region.box, t.region.area, t.first_seen, t.last_seen, t.region.score, t.covered)
+            ChangeObject(t.id, t.region.box, t.region.area, t.first_seen, t.last_seen, t.region.score, t.covered)
             for t in things
         )
+
+    def dismiss(self, ids: Collection[int]) -> None:
+        """These are people after all: whatever stays there begins anew when they are gone."""
+        for thing in self._things:
+            if thing.id in ids and self._last_look is not None:
+                thing.first_seen, thing.portrait = self._last_look, self._memory.looks[-1].picture
 
     def novelty(self, box: Box) -> float | None:
         """Share (0–1) of a box that differs from the reference at the last look; None where none is known."""
@@ -136,7 +149,7 @@ class ChangeDetector:
             return
         self._adrift = 0
         found = regions(changed & self._ground, difference, lately.picture, self._reference, self._settings)
-        self._keep(at, [region for region in found if region.added >= _LEFT_BELOW], picture, visible)
+        self._keep(at, [region for region in found if region.added >= _CAME_ABOVE], picture, visible)
         self._follow(lately, difference, [region for region in found if region.added < _LEFT_BELOW], gap_s)
 
     def _keep(self, at: datetime, found: Sequence[Region], picture: Plane, visible: Mask) -> None:
@@ -163,7 +176,8 @@ class ChangeDetector:
                 thing.missed += 1
         self._things = [thing for thing in self._things if thing.missed < self._settings.gone_looks]
         for region in free:
-            self._things.append(_Thing(region, picture, self._since(region), at))
+            self._next_id += 1
+            self._things.append(_Thing(self._next_id, region, picture, self._since(region), at))
         del self._things[self._settings.most_objects :]
 
     def _is_there(self, thing: _Thing, changed: Mask, picture: Plane, visible: Mask) -> bool:
@@ -173,9 +187,18 @@ class ChangeDetector:
         return float(changed[seen].mean()) >= _STILL_CHANGED_SHARE * thing.region.fill
 
     def _is_same(self, thing: _Thing, picture: Plane, visible: Mask) -> bool:
-        seen = thing.region.mask & visible
-        difference = float(self._measure(picture, thing.portrait)[seen].mean())
-        return difference <= self._settings.same_below
+        """Whether it still looks as it did when it came, where it was or a shake of the camera beside it."""
+        rows, columns = np.nonzero(thing.region.mask)
+        top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+        seen = (thing.region.mask & visible)[top:bottom, left:right]
+        portrait = thing.portrait[top:bottom, left:right]
+        for dy, dx in _SHAKES:
+            if top + dy < 0 or left + dx < 0 or bottom + dy > picture.shape[0] or right + dx > picture.shape[1]:
+                continue
+            now = picture[top + dy : bottom + dy, left + dx : right + dx]
+            if float(self._measure(now, portrait)[seen].mean()) <= self._settings.same_below:
+                return True
+        return False
 
     def _since(self, region: Region) -> datetime:
         """When it came: the eldest look of the short memory, counted back from now, that shows it too."""
@@ -189,6 +212,29 @@ class ChangeDetector:
                 break
             since = past.at
         return since
+
+    def _steadied(self, picture: Plane, visible: Mask) -> Plane | None:
+        """The picture as it fits the reference: as it is, or with the camera's shake taken out; None when neither."""
+        assert self._reference is not None
+        assert self._valid is not None
+        both = visible & self._valid
+        lit, fit = self._fitted(picture, both)
+        if fit >= _FITS:
+            return lit
+        dx, dy = shake(picture, self._reference)
+        if max(abs(dx), abs(dy)) <= self._settings.most_shift_px:
+            back, better = self._fitted(moved_back(picture, dx, dy), both)
+            lit, fit = (back, better) if better > fit else (lit, fit)
+        return lit if fit >= _FITS_AT_ALL else None
+
+    def _fitted(self, picture: Plane, both: Mask) -> tuple[Plane, float]:
+        """The picture in the reference's light, and the share (0–1) of the reference's structure that it shows too."""
+        assert self._reference is not None
+        lit = in_light_of(picture, self._reference, both, self._settings.light_reach_px)
+        ground = both & (structure(self._reference) > _STRUCTURED)
+        if ground.sum() < _LEAST_STRUCTURE * ground.size:
+            return lit, 1.0
+        return lit, float((self._measure(lit, self._reference)[ground] < self._settings.threshold).mean())
 
     def _drift(self, picture: Plane, visible: Mask) -> None:
         """The view moved: say nothing until it has stayed where it is now, then begin anew."""

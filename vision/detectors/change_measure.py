@@ -57,6 +57,11 @@ def by_census(now: Plane, before: Plane) -> Plane:
     return _smooth(differs * np.float32(3.0 / len(_NEIGHBOURS)))
 
 
+def structure(picture: Plane) -> Plane:
+    """Strength of the picture's own edges, grey levels a pixel."""
+    return np.asarray(cv2.magnitude(*_gradient(picture)), np.float32)
+
+
 MEASURES: Mapping[str, Measure] = {
     "brightness": by_brightness,
     "structure": by_structure,

@@ -12,6 +12,7 @@ from vision.detectors.change_measure import Plane
 from vision.detectors.change_settings import ChangeSettings
 
 Mask = NDArray[np.bool_]
+_LIGHT_STEP = 8  # light differs over lengths so great that an eighth of the resolution tells it
 _GAINS = (0.2, 5.0)
 _BRIGHTEST = np.float32(1e6)
 
@@ -75,15 +76,23 @@ def in_light_of(picture: Plane, reference: Plane, known: Mask, reach_px: float) 
         known: where both show the same ground (no passer-by now, reference learnt).
         reach_px: light differs over lengths above this, things are smaller.
     """
+    height, width = picture.shape
+    coarse = max(1, width // _LIGHT_STEP), max(1, height // _LIGHT_STEP)
     weight = known.astype(np.float32)
-    a, b = (cv2.GaussianBlur(p * weight, (0, 0), reach_px) for p in (picture, reference))
-    floor = 2 * cv2.GaussianBlur(weight, (0, 0), reach_px) + np.float32(0.05)
-    gain = np.clip((b + floor) / (a + floor), *_GAINS)
-    return np.asarray(picture * gain, np.float32)
+    here, there, seen = (
+        cv2.GaussianBlur(cv2.resize(p, coarse, interpolation=cv2.INTER_AREA), (0, 0), reach_px / _LIGHT_STEP)
+        for p in (picture * weight, reference * weight, weight)
+    )
+    floor = 2 * seen + np.float32(0.05)
+    gain = np.clip((there + floor) / (here + floor), *_GAINS)
+    return np.asarray(picture * cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def shake(now: Plane, reference: Plane) -> tuple[float, float]:
-    """(dx, dy) pixels by which the camera's picture moved against the reference, by phase correlation of edges."""
+    """(dx, dy) pixels by which the camera's picture moved against the reference, by phase correlation of edges.
+
+    A guess only: a lorry that fills the view correlates too. The caller keeps it where it makes the pictures fit.
+    """
     a, b = _edges(reference), _edges(now)
     window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(a, b, window)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vision.core.geometry import Box
-from vision.detectors.change_measure import Plane
+from vision.detectors.change_measure import Plane, structure
 from vision.detectors.change_memory import Mask
 from vision.detectors.change_settings import ChangeSettings
 
@@ -65,10 +64,4 @@ def _region(mask: Mask, difference: Plane, now: Plane, before: Plane, settings: 
 
 
 def _edge_ratio(mask: Mask, now: Plane, before: Plane) -> float:
-    return float((_edge(now)[mask].mean() + 4) / (_edge(before)[mask].mean() + 4))
-
-
-def _edge(picture: Plane) -> NDArray[np.float32]:
-    grey = cv2.GaussianBlur(picture, (0, 0), 1.0)
-    x, y = cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)
-    return np.asarray(cv2.magnitude(x, y) / 16, np.float32)
+    return float((structure(now)[mask].mean() + 4) / (structure(before)[mask].mean() + 4))

@@ -12,9 +12,10 @@ from vision.core.detections import Detections
 from vision.core.findings import Finding, Why
 from vision.core.frames import Frame, TimeSource
 from vision.core.geometry import Box, contains, iou
-from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.core.registry import Camera, View, Zone
 from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
 from vision.detectors.change import ChangeDetector
+from vision.pipeline.close_look import CloseLook, Detect, joined
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
 from vision.rules.settings import RuleSettings
@@ -24,7 +25,6 @@ from vision.tracking.static import StaticTracker
 PEOPLE = ("person",)
 VEHICLES = ("car", "truck", "bus", "train")
 BIKES = ("bicycle", "motorcycle")
-CHANGE_ZONES = frozenset(ZoneKind) - {ZoneKind.BIKE_BAY, ZoneKind.BIKE_NO_PARKING}
 _GRID = 24
 _ARRIVED_NOVELTY = 0.15
 _JOINED_IOU = 0.3
@@ -46,16 +46,23 @@ class SceneAnalyser:
         model_version: str,
         *,
         track: TrackSettings | None = None,
+        close_look: Detect | None = None,
+        change: ChangeDetector | None = None,
     ) -> None:
-        """`names`: the detector's classes; a rule that needs another class simply never sees it."""
+        """`names`: the detector's classes; a rule that needs another class simply never sees it.
+
+        `close_look`: detects on a cut-out of any size; without it, new things that the whole view does not name
+        stay unknown. `change`: one of the caller's own; the default watches every zone of the view.
+        """
         self._camera, self._view = camera, view
         self._book = RuleBook(settings)
         self.names = tuple(names)
         self._model_version = model_version
         self._track = track or TrackSettings()
         self._tracker = StaticTracker(self._track)
-        self._change = ChangeDetector([zone for zone in view.zones if zone.kind in CHANGE_ZONES])
+        self._change = change or ChangeDetector(view.zones)
         self._arrived: set[int] = set()
+        self._close_look = None if close_look is None else CloseLook(close_look)
         self._points = {zone.id: _inner_points(zone) for zone in view.zones}
 
     @property
@@ -73,6 +80,7 @@ class SceneAnalyser:
         people, vehicles = detections.of(*PEOPLE), detections.of(*VEHICLES)
         covers = _boxes(people, size) + _boxes(vehicles, size)
         changes = self._change.update(frame.captured_at, frame.image, covers)
+        changes, detections = self._named(frame, changes, detections)
         held = [change.box for change in changes]
         objects = self._tracker.update(frame.captured_at, without_ridden(detections), size, held)
         objects = tuple(_joined(thing, changes) for thing in objects)
@@ -102,6 +110,24 @@ class SceneAnalyser:
             model=self._model_version,
         )
         return self._book.judge(self._view, scene)
+
+    def _named(
+        self, frame: Frame, changes: tuple[ChangeObject, ...], detections: Detections
+    ) -> tuple[tuple[ChangeObject, ...], Detections]:
+        """Look closely at changes that nothing known accounts for; people among them are no changes."""
+        if self._close_look is None:
+            return changes, detections
+        known = [o.box for o in self._tracker.objects(frame.captured_at) if o.still]
+        unnamed = [
+            change
+            for change in changes
+            if change.last_seen == frame.captured_at and all(iou(change.box, box) < _JOINED_IOU for box in known)
+        ]
+        named, people = self._close_look.name(frame, unnamed)
+        if people:
+            self._change.dismiss(people)
+            changes = self._change.objects()
+        return changes, detections if named is None else joined([detections, named])
 
     def _confirmed(self, objects: tuple[StaticObject, ...]) -> tuple[StaticObject, ...]:
         """Believe that a thing arrived only when the picture shows it too: a class may flicker on what always stood."""

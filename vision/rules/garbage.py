@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vision.core.findings import Finding, Subtype, ViolationType, Why
 from vision.core.geometry import iou
 from vision.core.registry import View, Zone, ZoneKind
-from vision.core.scene import Scene, StaticObject
-from vision.rules.ground import lies_in, overlap_share, size_px, standing, width_m
+from vision.core.scene import ChangeObject, Scene, StaticObject
+from vision.rules.ground import lies_in, overlap_share, size_px, standing, unexplained, width_m
 from vision.rules.settings import RuleSettings
 from vision.rules.verdict import Judgement, Offender, verdict
 from vision.rules.words import called
@@ -19,6 +21,9 @@ _CARRIED_SHARE = 0.6
 _LIES = Why("暴露垃圾", "exposed garbage")
 _OVERFLOWS = Why("垃圾桶满溢", "overfull bin")
 _SPILT = Why("道路遗撒", "spilt on the road")
+_HEAPED = Why("乱堆杂物", "things dumped")
+_HEAPED_IN = frozenset({ZoneKind.PAVEMENT, ZoneKind.BIN, ZoneKind.ROAD})
+_HEAPABLE = GARBAGE | {"suitcase", "handbag", "backpack", "sports ball", "bottle", "chair", "couch", "carton", "crate"}
 
 
 class GarbageRule:
@@ -33,7 +38,10 @@ class GarbageRule:
         """One finding a zone. Its subtype is that of what has lain there longest."""
         bins = standing(view, scene, BINS)
         heaps = [heap for heap in standing(view, scene, GARBAGE) if self._counts(view, scene, heap, bins)]
-        return [verdict(view, scene, self._settings, self._judgement(zone, heaps, bins)) for zone in zones]
+        return [
+            verdict(view, scene, self._settings, self._judgement(zone, heaps, bins, self._unknown(view, zone, scene)))
+            for zone in zones
+        ]
 
     def _counts(self, view: View, scene: Scene, heap: StaticObject, bins: Sequence[StaticObject]) -> bool:
         settings = self._settings.garbage
@@ -49,17 +57,37 @@ class GarbageRule:
         width_px, height_px = size_px(heap.box, scene)
         return width_px * height_px >= settings.least_area_px
 
-    def _judgement(self, zone: Zone, heaps: Sequence[StaticObject], bins: Sequence[StaticObject]) -> Judgement:
+    def _unknown(self, view: View, zone: Zone, scene: Scene) -> list[ChangeObject]:
+        """乱堆物堆料: what was put down on public ground and has no class of another rule's."""
+        settings = self._settings.garbage
+        if zone.kind not in _HEAPED_IN or not settings.unknown_is_heaped:
+            return []
+        named = scene.objects if zone.allowed else [o for o in scene.objects if o.name not in _HEAPABLE]
+        return [
+            change
+            for change in unexplained(view, scene, [o.box for o in named if o.still])
+            if change.score >= settings.least_change
+            and lies_in(zone, change.box)
+            and np.prod(size_px(change.box, scene)) >= settings.least_area_px
+        ]
+
+    def _judgement(
+        self,
+        zone: Zone,
+        heaps: Sequence[StaticObject],
+        bins: Sequence[StaticObject],
+        unknown: Sequence[ChangeObject],
+    ) -> Judgement:
         here = [heap for heap in heaps if heap.name not in zone.allowed and lies_in(zone, heap.box)]
         counted = [heap for heap in here if heap.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
         eldest = min(counted, key=lambda heap: heap.first_seen, default=None)
-        subtype, deed = _kind(zone, eldest, bins)
+        subtype, deed = _kind(zone, eldest, bins) if eldest or not unknown else (Subtype.HEAPED_MATERIAL, _HEAPED)
         return Judgement(
             zone=zone,
             type=self.type,
             subtype=subtype,
             dwell_s=self._settings.garbage.dwell_s if zone.dwell_s is None else zone.dwell_s,
-            offenders=[Offender.of_object(heap) for heap in counted],
+            offenders=[*map(Offender.of_object, counted), *map(Offender.of_change, unknown)],
             deed=deed,
             reserve=_was_there_before(zone) if here else None,
         )

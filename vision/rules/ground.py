@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from vision.core.geometry import Box, apply_homography, haversine_m, homography, share_inside
 from vision.core.registry import View, Zone, ZoneKind
-from vision.core.scene import Scene, StaticObject
+from vision.core.scene import ChangeObject, Scene, StaticObject
 
 _FOOT_SHARE = 0.35  # the part of a box that stands on the ground, as seen from a mast
 _STANDS_SHARE = 0.5
 _MASKED_SHARE = 0.5
+_EXPLAINED_SHARE = 0.4  # of a change that a known thing covers
 
 
 def footprint(box: Box) -> Box:
@@ -46,6 +47,17 @@ def masked(view: View, box: Box) -> bool:
 def standing(view: View, scene: Scene, names: frozenset[str]) -> tuple[StaticObject, ...]:
     """The still, unmasked objects of some classes."""
     return tuple(o for o in scene.objects if o.still and o.name in names and not masked(view, o.box))
+
+
+def unexplained(view: View, scene: Scene, known: Iterable[Box]) -> list[ChangeObject]:
+    """The unmasked changes that neither a known thing nor somebody who passes at this look accounts for."""
+    covers = [*known, *scene.people, *scene.vehicles]
+    return [
+        change
+        for change in scene.changes
+        if not masked(view, change.box)
+        and not any(overlap_share(change.box, box) >= _EXPLAINED_SHARE for box in covers)
+    ]
 
 
 def size_px(box: Box, scene: Scene) -> tuple[float, float]:

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from vision.core.findings import Finding, Subtype, ViolationType, Why
 from vision.core.registry import Hours, View, Zone, ZoneKind
 from vision.core.scene import ChangeObject, Scene, StaticObject
 from vision.rules.bikes import BIKES
 from vision.rules.garbage import BINS, GARBAGE
-from vision.rules.ground import lies_in, masked, overlap_share, size_px, standing, stands_in
+from vision.rules.ground import lies_in, size_px, standing, stands_in, unexplained
 from vision.rules.hours import permitted_by
 from vision.rules.settings import RuleSettings
 from vision.rules.verdict import Judgement, Offender, verdict
 from vision.rules.words import called
 
 VEHICLES = frozenset({"car", "truck", "bus", "train"})
-_EXPLAINED_SHARE = 0.4  # of a change that a thing of known class covers
+_SHOPS_OWN = frozenset({ZoneKind.SHOPFRONT})
 _BEYOND_THE_THRESHOLD = Why("店外摆放物品", "goods beyond the shop's threshold")
 _ON_THE_ROAD = Why("占道摆放物品", "things set out on public ground")
 
@@ -37,7 +39,7 @@ class OutOfStoreRule:
         of_shop = zone.shop_id is not None or zone.kind is ZoneKind.SHOPFRONT
         hours = permitted_by(zone.permitted, scene.at, self._local)
         things = [] if hours else self._things(view, zone, scene)
-        offenders = [Offender.of_object(t) for t in things if t.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
+        offenders = [Offender.of_object(thing) for thing in things if self._was_put_there(zone, thing)]
         if hours is None:
             offenders += [Offender.of_change(c) for c in self._changes(view, zone, scene, things)]
         return Judgement(
@@ -50,6 +52,10 @@ class OutOfStoreRule:
             excuse=None if hours is None else _permitted(zone, hours),
             reserve=None if scene.changes_known or hours else _no_reference(zone),
         )
+
+    def _was_put_there(self, zone: Zone, thing: StaticObject) -> bool:
+        """What stood there from the first look may be the street's own: a planter, a bench that passes for a case."""
+        return thing.arrived or (thing.name in self._settings.out_of_store.furniture and zone.kind in _SHOPS_OWN)
 
     def _things(self, view: View, zone: Zone, scene: Scene) -> list[StaticObject]:
         settings = self._settings.out_of_store
@@ -67,18 +73,13 @@ class OutOfStoreRule:
         settings = self._settings.out_of_store
         other = BIKES | VEHICLES | GARBAGE | BINS | zone.allowed
         known = [o.box for o in scene.objects if o.still and o.name in other] + [thing.box for thing in things]
-        known += [*scene.people, *scene.vehicles]
-        found = []
-        for change in scene.changes:
-            width_px, height_px = size_px(change.box, scene)
-            if change.score < settings.least_change or not lies_in(zone, change.box):
-                continue
-            if width_px * height_px < settings.least_area_px or masked(view, change.box):
-                continue
-            if any(overlap_share(change.box, box) >= _EXPLAINED_SHARE for box in known):
-                continue
-            found.append(change)
-        return found
+        return [
+            change
+            for change in unexplained(view, scene, known)
+            if change.score >= settings.least_change
+            and lies_in(zone, change.box)
+            and np.prod(size_px(change.box, scene)) >= settings.least_area_px
+        ]
 
 
 def _permitted(zone: Zone, hours: Hours) -> Why:

@@ -28,6 +28,8 @@ class GarbageSettings:
         least_size_m: least width on the ground, where it is.
         attended_share: share of looks with a person at it from which it is somebody's work (a cleaner's cart,
             a bag being carried) and no heap.
+        unknown_is_heaped: whether an unknown new thing on pavement, road or bin site is 乱堆杂物.
+        least_change: score from which it is.
     """
 
     dwell_s: float = 300.0
@@ -35,6 +37,8 @@ class GarbageSettings:
     least_area_px: float = 400.0
     least_size_m: float = 0.25
     attended_share: float = 0.6
+    unknown_is_heaped: bool = True
+    least_change: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,11 @@ class OutOfStoreSettings:
     """
 
     dwell_s: float = 180.0
-    furniture: frozenset[str] = frozenset(
-        {"chair", "couch", "dining table", "umbrella", "refrigerator", "oven", "tv", "bed", "stall"}
-    )
+    furniture: frozenset[str] = frozenset({"chair", "couch", "dining table", "umbrella", "stall"})
     goods: frozenset[str] = frozenset(
         {
             "crate", "goods", "carton", "suitcase", "handbag", "backpack", "potted plant", "vase", "bottle", "bowl",
-            "banana", "apple", "orange", "broccoli", "carrot", "teddy bear", "book", "clock", "sports ball",
+            "banana", "apple", "orange", "broccoli", "carrot",
         }
     )  # fmt: skip
     least_score: float = 0.35

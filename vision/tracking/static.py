@@ -45,7 +45,7 @@ class StaticTracker:
             detections: boxes in pixels of a picture of `size`.
             size: (width, height) in pixels.
             held: boxes in 0–1 where something is known to stand by other means (the change detector): a place
-                there is not missed when its class is not seen for a while.
+                there is not missed when its class is not seen for a while, and a weak sighting there counts.
         """
         if self._last_look is not None and at <= self._last_look:
             return self.objects(self._last_look)
@@ -53,8 +53,9 @@ class StaticTracker:
             self._places, self._began = [], at
         look = _Look.of(at, detections, size)
         free = self._match(look, self._distinct(look))
-        self._note_unseen(look, np.array(held, np.float64).reshape(-1, 4))
-        self._begin(look, free)
+        stands = np.array(held, np.float64).reshape(-1, 4)
+        self._note_unseen(look, stands)
+        self._begin(look, free, stands)
         self._forget(at)
         self._last_look = at
         return self.objects(at)
@@ -168,9 +169,11 @@ class StaticTracker:
                 place.missed += 1
                 place.covered_since = None
 
-    def _begin(self, look: "_Look", rows: list[int]) -> None:
+    def _begin(self, look: "_Look", rows: list[int], held: Boxes) -> None:
+        """New places. Where something is known to have been put down, a weak sighting is enough to name it."""
+        stands = covered_share(look.boxes, held) >= _HELD_SHARE
         for row in rows:
-            if look.score[row] < self._settings.start_score:
+            if look.score[row] < self._settings.start_score and not stands[row]:
                 continue
             place = Place(self._next_id, look.at, look.at, look.box(row), arrived=look.at != self._began)
             self._next_id += 1
