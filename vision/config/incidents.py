@@ -54,12 +54,33 @@ class LadderConfig(Section):
     update_s: float = Field(60.0, gt=0, description="Shortest time between saved updates of an unchanged incident.")
 
 
+class RejectsConfig(Section):
+    """A spot that operators keep rejecting is left alone for a while."""
+
+    count: int = Field(3, ge=0, description="Rejects of one spot after which it is left alone; 0 never.")
+    within_days: float = Field(7.0, gt=0, description="Days within which they are counted.")
+    lasting_days: float = Field(7.0, gt=0, description="Days for which it is left alone.")
+
+
+class OffencesConfig(Section):
+    """Colours of repeat offenders."""
+
+    window_days: float = Field(30.0, gt=0, description="Days within which a shop's or spot's offences are counted.")
+    colours: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{1,8}$")], ...] = Field(
+        ("yellow", "green", "red"), min_length=1, description="Colour of the first, second, third and later offence."
+    )
+    spot_m: float = Field(20.0, gt=0, description="Without a shop, offences this near are one spot's.")
+
+
 class IncidentsConfig(Section):
     """Life-cycle, deduplication and the ladder."""
 
     out_of_store: LadderConfig = Field(LadderConfig(), description="店外经营、占道经营: speak, 10 minutes, file.")
     garbage: LadderConfig = Field(LadderConfig(), description="暴露垃圾、满溢: file at once.")
     bike_misparked: LadderConfig = Field(LadderConfig(), description="非机动车乱停放: notify, 15 minutes, file.")
+    rejects: RejectsConfig = Field(RejectsConfig(), description="What repeated rejects of a spot lead to.")
+    offences: OffencesConfig = Field(OffencesConfig(), description="Colours of repeat offenders.")
+    keep_findings_days: float = Field(45.0, ge=0, description="Days of findings kept for replay; 0 keeps none.")
     zones: dict[ZoneName, LadderConfig] = Field(
         default_factory=dict, description="Single zones as `camera/zone`; what is set here goes before the type's."
     )

@@ -1,11 +1,20 @@
-"""Makes ladders and other settings of the configuration's section on incidents."""
+"""Makes ladders, books and replay plans of the configuration."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from vision.config.incidents import IncidentsConfig, LadderConfig
+from vision.config.replay import ReplayConfig
+from vision.core.errors import ConfigError
 from vision.core.findings import ViolationType
+from vision.core.registry import Camera
+from vision.hub.keep import Keeper
+from vision.hub.replay import Plan
+from vision.hub.suppressions import RejectRule
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Ladder, Review, Rung
+from vision.incidents.offences import ColourRule
 
 
 def build_ladders(config: IncidentsConfig) -> dict[ViolationType, Ladder]:
@@ -40,3 +49,63 @@ def build_zone_ladders(config: IncidentsConfig) -> dict[tuple[str, str, Violatio
         for type_, ladder in build_ladders(config).items():
             found[camera_id, zone_id, type_] = build_ladder(section, ladder)
     return found
+
+
+def build_rejects(config: IncidentsConfig) -> RejectRule:
+    rejects = config.rejects
+    return RejectRule(rejects.count, timedelta(days=rejects.within_days), timedelta(days=rejects.lasting_days))
+
+
+def build_colours(config: IncidentsConfig) -> ColourRule:
+    offences = config.offences
+    return ColourRule(timedelta(days=offences.window_days), offences.colours, offences.spot_m)
+
+
+def build_keeper(config: IncidentsConfig) -> Keeper | None:
+    """None where findings are not kept."""
+    return Keeper() if config.keep_findings_days > 0 else None
+
+
+def build_plan(config: ReplayConfig, since: datetime, until: datetime, districts: tuple[str, ...] = ()) -> Plan:
+    """What a replay judges anew."""
+    named = {_parts(name): zone for name, zone in config.zones.items()}
+    return Plan(
+        since=since,
+        until=until,
+        dwell_s=config.dwell_s,
+        zone_dwell_s={key: zone.dwell_s for key, zone in named.items() if zone.dwell_s is not None},
+        least_score=config.least_score,
+        least_count=config.least_count,
+        off=frozenset(key for key, zone in named.items() if zone.off),
+        districts=districts,
+    )
+
+
+def retimed(cameras: Iterable[Camera], config: ReplayConfig) -> list[Camera]:
+    """The cameras with the trial's permitted hours drawn into their zones.
+
+    Raises:
+        ConfigError: a zone on trial does not exist.
+    """
+    named = {_parts(name): zone for name, zone in config.zones.items()}
+    made = []
+    for camera in cameras:
+        views = []
+        for view in camera.views:
+            zones = []
+            for zone in view.zones:
+                trial = named.pop((camera.id, zone.id), None)
+                if trial is not None and trial.permitted is not None:
+                    zones.append(replace(zone, permitted=tuple(hours.to_core() for hours in trial.permitted)))
+                else:
+                    zones.append(zone)
+            views.append(replace(view, zones=tuple(zones)))
+        made.append(replace(camera, views=tuple(views)))
+    if named:
+        raise ConfigError(*(f"zones.{camera}/{zone}: there is no such zone" for camera, zone in named))
+    return made
+
+
+def _parts(name: str) -> tuple[str, str]:
+    camera_id, _, zone_id = name.partition("/")
+    return camera_id, zone_id
