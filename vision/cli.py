@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from vision import __version__
+from vision import __version__, cli_hub
 from vision.core.errors import ConfigError, NotThereError, StreetwardError
 from vision.core.registry import redact_url
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file's own description.")
 app.add_typer(config_app, name="config")
+app.command("replay")(cli_hub.replay)
+app.command("statistics")(cli_hub.statistics)
+app.command("import")(cli_hub.import_register)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
 

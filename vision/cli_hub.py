@@ -32,8 +32,7 @@ def replay(
     district: Districts = None,
 ) -> None:
     """Play kept findings again under other rules: which incidents would appear, vanish or move."""
-    from vision.hub.build import build_ladders, build_plan, build_zone_ladders, retimed
-    from vision.hub.calendar import calendar_of
+    from vision.hub.build import build_calendar, build_ladders, build_plan, build_zone_ladders, retimed
     from vision.hub.replay import replay as play
     from vision.hub.suppressions import Suppressions
     from vision.hub.surroundings import CitySurroundings
@@ -52,7 +51,7 @@ def replay(
             lambda: cameras,
             build_ladders(ladders),
             build_zone_ladders(ladders),
-            calendar=calendar_of(city),
+            calendar=build_calendar(city),
             loudspeakers=registry.speakers,
             suppression_list=Suppressions(database, clock).relevant,
         )

@@ -30,7 +30,7 @@ from vision.core.clock import Clock, SystemClock
 from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
-from vision.hub.build import build_ladders
+from vision.hub.build import build_incidents
 from vision.hub.incidents import IncidentService
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
@@ -91,17 +91,11 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             clock=clock,
             timezone=city.zone_info,
         )
-        surroundings = CitySurroundings(
-            lambda: registry.cameras().values(),
-            build_ladders(city.incidents),
-            loudspeakers=registry.speakers,
-            notifier_ids=frozenset(city.notifiers),
-        )
-        surroundings.refresh()
         wake = _Wakeups([feed.poke])
-        incidents = IncidentService(
-            database, clock, surroundings, route=_routing(city), rechecks=_recheck(board), nudge=wake
+        parts = build_incidents(
+            city, database, registry, clock, route=_routing(city), rechecks=_recheck(board), nudge=wake
         )
+        incidents = parts.service
         cases = casework(city, database, registry, blobs=blobs, clock=clock, reported=_reporting(incidents))
         dispatcher = Dispatcher(
             database,
@@ -133,12 +127,13 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         add_console(app)
         app.include_router(platform_router(cases.callbacks, database, blobs, clock, cases.link_secret))
         server = ApiServer(app, feed, host=city.server.host, port=city.server.port)
-        follow = _Follower(registry, board, surroundings, clock)
+        follow = _Follower(registry, board, parts.surroundings, clock)
         seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=4.0)
         stack.callback(seat.close)
         loops = {
             "outbox": dispatcher.run,
             "registry": follow.run,
+            "upkeep": parts.upkeep.run,
             **cases.loops,
             "assigner": Assigner(board, seat, clock).run,
         }

@@ -1,20 +1,33 @@
 """Makes ladders, books and replay plans of the configuration."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from vision.config.incidents import IncidentsConfig, LadderConfig
 from vision.config.replay import ReplayConfig
+from vision.config.schema import CityConfig
+from vision.core.clock import Clock
 from vision.core.errors import ConfigError
 from vision.core.findings import ViolationType
 from vision.core.registry import Camera
+from vision.hub.incidents import IncidentService
 from vision.hub.keep import Keeper
+from vision.hub.offences import OffenceBook
+from vision.hub.places import GridIndex
+from vision.hub.record import Route
 from vision.hub.replay import Plan
-from vision.hub.suppressions import RejectRule
+from vision.hub.suppressions import RejectRule, Suppressions
+from vision.hub.surroundings import CitySurroundings
+from vision.hub.upkeep import Upkeep
+from vision.incidents.codes import STANDARDS, Standard, standard
+from vision.incidents.events import Recheck
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Ladder, Review, Rung
 from vision.incidents.offences import ColourRule
+from vision.incidents.schedule import Calendar
+from vision.storage.database import Database
+from vision.storage.registry import Registry
 
 
 def build_ladders(config: IncidentsConfig) -> dict[ViolationType, Ladder]:
@@ -51,6 +64,75 @@ def build_zone_ladders(config: IncidentsConfig) -> dict[tuple[str, str, Violatio
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """The parts of the hub that make incidents, put together."""
+
+    service: IncidentService
+    surroundings: CitySurroundings
+    suppressions: Suppressions
+    upkeep: Upkeep
+
+
+def build_incidents(
+    city: CityConfig,
+    database: Database,
+    registry: Registry,
+    clock: Clock,
+    *,
+    route: Route,
+    rechecks: Callable[[Sequence[Recheck]], None],
+    nudge: Callable[[], None],
+) -> Incidents:
+    """Everything as the configuration says, read from the registry once.
+
+    Raises:
+        StorageError: the record cannot be read.
+        ConfigError: the code table has gaps.
+    """
+    suppressions = Suppressions(database, clock, build_rejects(city.incidents))
+    surroundings = CitySurroundings(
+        lambda: registry.cameras().values(),
+        build_ladders(city.incidents),
+        build_zone_ladders(city.incidents),
+        notifier_ids=frozenset(city.notifiers),
+        calendar=build_calendar(city),
+        loudspeakers=registry.speakers,
+        suppression_list=suppressions.relevant,
+        grids=lambda: GridIndex(registry.documents("grid")),
+    )
+    surroundings.refresh()
+    service = IncidentService(
+        database,
+        clock,
+        surroundings,
+        route=route,
+        rechecks=rechecks,
+        nudge=nudge,
+        standard=build_standard(city),
+        offences=OffenceBook(build_colours(city.incidents)),
+        suppressions=suppressions,
+        keeper=Keeper() if city.incidents.keep_findings_days > 0 else None,
+    )
+    keep = timedelta(days=city.incidents.keep_findings_days)
+    return Incidents(
+        service, surroundings, suppressions, Upkeep(database, clock, surroundings.refresh_suppressions, keep)
+    )
+
+
+def build_calendar(city: CityConfig) -> Calendar:
+    """Holidays and exchanged days are those of the deadlines' section: a city has one calendar."""
+    days = city.cases.deadlines
+    return Calendar(city.zone_info, frozenset(days.holidays), frozenset(days.workdays))
+
+
+def build_standard(city: CityConfig) -> Standard | None:
+    """The shipped standard with the city's own rows; None for a standard that is wholly the city's own."""
+    if city.cases.standard not in STANDARDS:
+        return None
+    return standard(city.cases.standard, {subtype: (row.code, row.name) for subtype, row in city.cases.codes.items()})
+
+
 def build_rejects(config: IncidentsConfig) -> RejectRule:
     rejects = config.rejects
     return RejectRule(rejects.count, timedelta(days=rejects.within_days), timedelta(days=rejects.lasting_days))
@@ -59,11 +141,6 @@ def build_rejects(config: IncidentsConfig) -> RejectRule:
 def build_colours(config: IncidentsConfig) -> ColourRule:
     offences = config.offences
     return ColourRule(timedelta(days=offences.window_days), offences.colours, offences.spot_m)
-
-
-def build_keeper(config: IncidentsConfig) -> Keeper | None:
-    """None where findings are not kept."""
-    return Keeper() if config.keep_findings_days > 0 else None
 
 
 def build_plan(config: ReplayConfig, since: datetime, until: datetime, districts: tuple[str, ...] = ()) -> Plan:

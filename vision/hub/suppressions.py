@@ -12,7 +12,7 @@ from vision.core.clock import Clock
 from vision.core.errors import NotThereError
 from vision.core.findings import ViolationType
 from vision.core.incidents import IncidentStatus
-from vision.incidents.incident import Incident
+from vision.incidents.incident import Incident, SiteKey
 from vision.incidents.schedule import Suppression
 from vision.incidents.spots import gap
 from vision.storage.database import Database
@@ -121,6 +121,8 @@ def _write(session: Session, one: Suppression) -> int:
         document={
             "types": sorted(one.types),
             "sites": [list(site) for site in one.sites],
+            "cameras": sorted({camera for camera, _, _ in one.sites if camera}),
+            "zones": sorted({f"{camera}/{zone}" for camera, _, zone in one.sites if camera and zone}),
             "districts": sorted(one.districts),
             "grids": sorted(one.grids),
             "centre": None if one.centre is None else list(one.centre),
@@ -143,8 +145,8 @@ def _read(row: SuppressionRow) -> Suppression:
         ends_at=row.ends_at,
         approved_by=row.approved_by,
         reason=row.reason,
-        types=frozenset(ViolationType(name) for name in document.get("types", ())),
-        sites=tuple((camera, view, zone) for camera, view, zone in document.get("sites", ())),
+        types=frozenset(ViolationType(name) for name in document.get("types", ()) if name in set(ViolationType)),
+        sites=_sites(document),
         districts=frozenset(document.get("districts", ())),
         grids=frozenset(document.get("grids", ())),
         centre=None if centre is None else (centre[0], centre[1]),
@@ -152,3 +154,15 @@ def _read(row: SuppressionRow) -> Suppression:
         box=None if box is None else (box[0], box[1], box[2], box[3]),
         reach=float(document.get("reach", 0.1)),
     )
+
+
+def _sites(document: dict[str, Any]) -> tuple[SiteKey, ...]:
+    """Exact sites where they are given, else what `cameras` and `zones` (`zone` or `camera/zone`) name."""
+    if document.get("sites"):
+        return tuple((camera, view, zone) for camera, view, zone in document["sites"])
+    cameras = document.get("cameras") or [""]
+    sites = []
+    for name in document.get("zones") or [""]:
+        camera, slash, zone = name.rpartition("/")
+        sites += [(camera, "", zone)] if slash else [(one, "", zone) for one in cameras]
+    return tuple(site for site in sites if any(site))
