@@ -24,6 +24,7 @@ from vision.hub.incidents import IncidentService
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Rung
+from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
@@ -103,8 +104,8 @@ def test_a_camera_breaks_twice_a_platform_fails_twice_and_one_case_is_filed(tmp_
     def source(_camera: Camera, _session: int) -> FrameSource:
         return street
 
-    def analyser(of: Camera, view: View) -> SceneAnalyser:
-        return SceneAnalyser(of, view, RuleSettings(), NAMES, "fake-1")
+    def analyser(of: Camera, view: View) -> GuardedAnalyser:
+        return GuardedAnalyser(of, view, lambda drawn: SceneAnalyser(of, drawn, RuleSettings(), NAMES, "fake-1"))
 
     board = FakeBoard(cameras={"gate": GATE})
     watch = Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, Visitor(clock)))

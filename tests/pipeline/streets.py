@@ -27,6 +27,8 @@ GATE_DOCUMENT = {"url": "rtsp://u:hunter2@h/1", "zones": {"walk": ZONE_DOCUMENT}
 def frame(at_s: float = 0, camera_id: str = "gate", seq: int = 0) -> Frame:
     image = np.full((120, 160, 3), 90, np.uint8)
     image[::4] = 140
+    # A live camera never sends the same picture twice; one that does is called frozen.
+    image[:8] += np.random.default_rng(round(at_s)).integers(0, 9, (8, 160, 3), np.uint8)
     return Frame(camera_id, "main", 0, seq, at_s, EPOCH + timedelta(seconds=at_s), TimeSource.CAMERA, image)
 
 

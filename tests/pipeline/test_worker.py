@@ -14,6 +14,7 @@ from vision.core.errors import DetectorError
 from vision.core.findings import Finding, FindingState
 from vision.core.frames import Image
 from vision.core.registry import Camera, View
+from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
@@ -80,8 +81,10 @@ class Rig:
     batcher: Instant = field(default_factory=lambda: Instant(bicycle()))
 
     def worker(self) -> Worker:
-        def analyser(camera: Camera, view: View) -> SceneAnalyser:
-            return SceneAnalyser(camera, view, RuleSettings(), NAMES, "fake-1")
+        def analyser(camera: Camera, view: View) -> GuardedAnalyser:
+            return GuardedAnalyser(
+                camera, view, lambda drawn: SceneAnalyser(camera, drawn, RuleSettings(), NAMES, "fake-1")
+            )
 
         spool = Spool(self.bus, self.clock)
         parts = Parts(
@@ -172,7 +175,7 @@ def test_a_board_that_is_away_leaves_the_cameras_running(rig: Rig) -> None:
     assert set(worker._cameras) == {"gate"}
     rig.board.away = False
     worker.tick()
-    assert rig.board.health["gate"] == {"state": "live"}
+    assert rig.board.health["gate"] == {"state": "live", "view": "good"}
 
 
 def test_somebody_watching_gets_the_current_picture(rig: Rig) -> None:

@@ -14,6 +14,7 @@ from vision.core.errors import ConfigError, ModelFileError
 from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
 from vision.logs import configure
+from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
@@ -25,6 +26,7 @@ from vision.storage.leases import CameraLeases
 from vision.streams.factory import open_source
 from vision.streams.mailbox import Mailbox
 from vision.streams.patrol import Patrol, PatrolLimits
+from vision.streams.ptz import OnvifSteering
 from vision.streams.supervisor import Supervisor
 from vision.streams.visits import PatrolRunner, Visitor
 from vision.streams.watch import Watch
@@ -78,8 +80,11 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
 
         settings = rule_settings(city)
 
-        def analyser(camera: Camera, view: View) -> SceneAnalyser:
-            return SceneAnalyser(camera, view, settings, detector.names, detector.version)
+        def analyser(camera: Camera, view: View) -> GuardedAnalyser:
+            def make(drawn: View) -> SceneAnalyser:
+                return SceneAnalyser(camera, drawn, settings, detector.names, detector.version)
+
+            return GuardedAnalyser(camera, view, make)
 
         yield Worker(
             name,
@@ -112,7 +117,7 @@ def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
         retry_s=rounds.retry_s,
         most_retry_s=rounds.most_retry_s,
     )
-    visitor = Visitor(clock, look_px=section.look_px, looks=rounds.looks)
+    visitor = Visitor(clock, look_px=section.look_px, looks=rounds.looks, steering=OnvifSteering(clock))
     return Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, visitor, Patrol(limits)))
 
 

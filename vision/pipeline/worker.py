@@ -30,10 +30,13 @@ _STILL_DOWN_S = 60.0
 
 
 class Analyser(Protocol):
-    """What a worker asks of pipeline.scene.SceneAnalyser."""
+    """What a worker asks of pipeline.guarded.GuardedAnalyser."""
 
     @property
     def view(self) -> View: ...
+
+    @property
+    def trouble(self) -> Why | None: ...
 
     def look(self, frame: Frame, detections: Detections) -> list[Finding]: ...
 
@@ -265,8 +268,16 @@ class Worker:
         health = self.parts.watch.health()
         now = self.parts.clock.now()
         self._report_blind(health, now)
-        rows = {key: plain(asdict(value)) for key, value in health.items()}
+        rows = {key: {**plain(asdict(value)), **self._view_trouble(key)} for key, value in health.items()}
         self.parts.board.post_health(self.name, rows, at=now.isoformat())
+
+    def _view_trouble(self, camera_id: str) -> dict[str, str]:
+        """A camera that sends pictures of no use says why where a dead one says why it is dead."""
+        watched = self._cameras.get(camera_id)
+        for view_id, analyser in watched.analysers.items() if watched is not None else ():
+            if analyser.trouble is not None:
+                return {"view": "unusable", "reason": f"{view_id}: {analyser.trouble.zh} / {analyser.trouble.en}"}
+        return {"view": "good"}
 
     def _report_blind(self, health: Mapping[str, Any], now: datetime) -> None:
         """A camera that is down says unknown for its zones, at once and then every minute."""
