@@ -35,6 +35,22 @@ def save_colour_network(folder: Path, name: str = "colours", classes: tuple[str,
     return file
 
 
+def save_failing_network(folder: Path) -> Path:
+    """OpenVINO IR that fails on a picture whose first pixel is red, and else sees nothing: (1, 7, 12)."""
+    picture = ops.parameter([1, 3, INPUT_PX, INPUT_PX], np.float32, name="images")
+    flat = ops.reshape(picture, np.array([1, -1]), False)
+    red = ops.convert(ops.round(ops.gather(flat, np.array([0]), np.array(1)), "half_to_even"), "i64")
+    rows = ops.add(ops.constant(np.array([7], np.int64)), ops.reshape(red, np.array([1]), False))
+    shape = ops.concat([ops.constant(np.array([1], np.int64)), rows, ops.constant(np.array([ANCHORS], np.int64))], 0)
+    table = ops.reshape(ops.gather(flat, np.arange(7 * ANCHORS), np.array(1)), shape, False)
+    total = ops.reduce_sum(table, np.array([0, 1, 2]), keep_dims=True)
+    out = ops.multiply(total, ops.constant(np.zeros((1, 7, ANCHORS), np.float32)))
+    file = folder / "failing.xml"
+    ov.save_model(ov.Model([out], [picture], "failing"), file)
+    (folder / "metadata.yaml").write_text("names: [red, green, blue]\n", encoding="utf-8")
+    return file
+
+
 def save_colour_onnx(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
     """As ONNX, with the classes inside as Ultralytics writes them."""
     nodes = [

@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.detectors.networks import save_colour_network
+from tests.detectors.networks import save_colour_network, save_failing_network
+from vision.core.detections import Detections
 from vision.core.errors import DetectorError, ModelFileError
 from vision.core.frames import Image
 from vision.detectors.boxes import Decoding
 from vision.detectors.catalogue import open_detector
+from vision.detectors.openvino import OpenVinoDetector
 
 
 def painted(blue: int, green: int, red: int, size: tuple[int, int] = (64, 64)) -> Image:
@@ -50,6 +52,25 @@ def test_a_picture_that_is_none_is_told_not_swallowed(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="grey"):
         detector.detect([painted(0, 0, 0), np.zeros((10, 10), np.uint8)])
     detector.close()
+
+
+def test_a_failing_inference_is_told_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    detector = open_detector(save_failing_network(tmp_path), device="cpu")
+    for _ in range(10):  # more often than there are requests: none may be lost
+        with pytest.raises(DetectorError, match="inference failed"):
+            detector.detect([painted(0, 0, 255)])
+    assert [len(seen) for seen in detector.detect([painted(0, 0, 0)] * 10)] == [0] * 10
+    detector.close()
+
+
+def test_what_runs_is_answered_before_the_detector_closes(tmp_path: Path) -> None:
+    detector = open_detector(save_colour_network(tmp_path), device="cpu")
+    assert isinstance(detector, OpenVinoDetector)
+    answers: list[Detections | DetectorError] = []
+    for _ in range(20):
+        detector.start(painted(255, 0, 0), answers.append)
+    detector.close()
+    assert len(answers) == 20
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:

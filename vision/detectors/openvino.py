@@ -56,8 +56,11 @@ class OpenVinoDetector:
         ]
         self._free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for slot in self._slots:
-            slot.request.set_callback(self._finished, slot)
             self._free.put(slot)
+        # Waited for one by one, oldest first: the runtime calls no callback for a request that fails.
+        self._running: queue.SimpleQueue[_Slot | None] = queue.SimpleQueue()
+        self._answers = threading.Thread(target=self._answer, name="openvino-answers", daemon=True)
+        self._answers.start()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ class OpenVinoDetector:
         return self._version
 
     def start(self, image: Image, done: Done) -> None:
-        """Begin one picture; waits only while every request is busy. `done` is called on a runtime's thread.
+        """Begin one picture; waits only while every request is busy. `done` is called on the answering thread.
 
         Raises:
             DetectorError: the picture is not an 8-bit colour one; `done` is then never called.
@@ -77,6 +80,7 @@ class OpenVinoDetector:
         slot = self._free.get()
         slot.load(image, done)
         slot.request.start_async()
+        self._running.put(slot)
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         for image in images:
@@ -98,20 +102,22 @@ class OpenVinoDetector:
         return [_unless_failed(answer) for answer in answers]
 
     def close(self) -> None:
-        """Wait for what is running; the detector is of no use afterwards."""
-        for slot in self._slots:
-            slot.request.wait()
+        """Answer what is running; the detector is of no use afterwards."""
+        self._running.put(None)
+        self._answers.join()
 
-    def _finished(self, slot: "_Slot") -> None:
-        done = slot.done
-        answer: Detections | DetectorError
-        try:
-            tensors = [slot.request.get_output_tensor(i).data[0] for i in range(len(self._reading.outputs))]
-            answer = gather(tensors, self._reading, slot.place)
-        except Exception as error:  # noqa: BLE001 - a runtime thread's top: the caller gets it as an answer
-            answer = DetectorError(f"inference failed: {_first_line(error)}")
-        self._free.put(slot)
-        done(answer)
+    def _answer(self) -> None:
+        while (slot := self._running.get()) is not None:
+            done = slot.done
+            answer: Detections | DetectorError
+            try:
+                slot.request.wait()
+                tensors = [slot.request.get_output_tensor(i).data[0] for i in range(len(self._reading.outputs))]
+                answer = gather(tensors, self._reading, slot.place)
+            except Exception as error:  # noqa: BLE001 - thread top: the asker gets it as an answer
+                answer = DetectorError(f"inference failed: {_first_line(error)}")
+            self._free.put(slot)
+            done(answer)
 
 
 class _Slot:
