@@ -135,9 +135,15 @@ class Resampler:
     _LOBES = 16
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
-        self._step = from_hz / to_hz
-        self._cutoff = min(1.0, to_hz / from_hz) * 0.95  # the window's skirt stays below the fold
-        self._half = math.ceil(self._LOBES / min(1.0, to_hz / from_hz))
+        shared = math.gcd(from_hz, to_hz)
+        # Output n lies at input n · down / up, so that only `up` different kernels occur.
+        self._up, self._down = to_hz // shared, from_hz // shared
+        ratio = min(1.0, to_hz / from_hz)
+        cutoff = ratio * 0.95  # the window's skirt stays below the fold
+        self._half = math.ceil(self._LOBES / ratio)
+        distance = np.arange(1 - self._half, self._half + 1) - np.arange(self._up)[:, None] / self._up
+        window = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance / self._half, -1, 1))
+        self._kernels = (cutoff * np.sinc(cutoff * distance) * window).astype(np.float32)
         self._kept = np.zeros(self._half, np.float32)
         self._kept_from = -self._half  # input index of the first kept sample
         self._made = 0
@@ -146,9 +152,9 @@ class Resampler:
         """Every output sample whose neighbourhood is known by now."""
         self._kept = np.concatenate([self._kept, samples.astype(np.float32, copy=False)])
         end = self._kept_from + len(self._kept)
-        ready = max(0, math.floor((end - self._half - 1) / self._step) + 1 - self._made)
+        ready = max(0, (end - self._half - 1) * self._up // self._down + 1 - self._made)
         pieces = [self._make(min(8192, ready - done)) for done in range(0, ready, 8192)]
-        first_needed = math.floor(self._made * self._step) - self._half
+        first_needed = self._made * self._down // self._up - self._half
         drop = max(0, first_needed - self._kept_from)
         self._kept, self._kept_from = self._kept[drop:], self._kept_from + drop
         return np.concatenate([*pieces, np.zeros(0, np.float32)])
@@ -158,13 +164,9 @@ class Resampler:
         return self.push(np.zeros(self._half + 1, np.float32))
 
     def _make(self, count: int) -> Samples:
-        at = (self._made + np.arange(count)) * self._step
-        base = np.floor(at).astype(np.int64)
-        taps = base[:, None] + np.arange(1 - self._half, self._half + 1)
-        distance = taps - at[:, None]
-        window = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance / self._half, -1, 1))
-        kernel = self._cutoff * np.sinc(self._cutoff * distance) * window
-        index = np.clip(taps - self._kept_from, 0, len(self._kept) - 1)
+        at = (self._made + np.arange(count)) * self._down
+        taps = (at // self._up - self._kept_from)[:, None] + np.arange(1 - self._half, self._half + 1)
+        index = np.clip(taps, 0, len(self._kept) - 1)
         self._made += count
-        out: Samples = (self._kept[index] * kernel).sum(axis=1).astype(np.float32)
+        out: Samples = np.einsum("ij,ij->i", self._kept[index], self._kernels[at % self._up])
         return out

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vision.alerts.audio import Audio
 from vision.alerts.chime import RATE_HZ, chime
@@ -128,8 +129,13 @@ class Voice:
     def _keep(self, key: str, body: Audio, text: str) -> Spoken:
         audio = body
         if self._settings.with_chime:
-            audio = normalised(chime(), self._settings.target_lufs).then(Audio.silence(0.15, RATE_HZ)).then(body)
+            audio = _chime_at(self._settings.target_lufs).then(Audio.silence(0.15, RATE_HZ)).then(body)
         audio = Audio(audio.samples[: round(self._settings.longest_s * RATE_HZ)], RATE_HZ)
         data = audio.to_wav()
         self._blobs.put(key, data, media_type=WAV)
         return Spoken(Audio.from_wav(data), text, key, self._chime_s)
+
+
+@lru_cache(maxsize=4)
+def _chime_at(target_lufs: float) -> Audio:
+    return normalised(chime(), target_lufs)
