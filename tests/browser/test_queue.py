@@ -10,9 +10,17 @@ from tests.browser.conftest import until
 from vision.api.server import ApiServer
 from vision.console.site import add_console
 
-NO_TOASTS = "document.querySelectorAll('.toast').length === 0"
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Any]
+
+
+def told(page: Any, city: City, count: int) -> None:
+    """Wait until so many commands have come to the hub; a verdict waits four seconds to be taken back."""
+    for _ in range(150):
+        if len(city.desk.taken) >= count:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"{count} commands never came: {city.desk.taken}")
 
 
 def test_an_alert_appears_without_reload_and_reject_makes_it_go(city: City, open_page: Open) -> None:
@@ -28,7 +36,7 @@ def test_an_alert_appears_without_reload_and_reject_makes_it_go(city: City, open
     row.locator("[data-act=reject]").click()
     page.locator("dialog").get_by_text("不是违规").click()
     row.wait_for(state="hidden")
-    until(page, NO_TOASTS)
+    told(page, city, 1)
     incident, event = city.desk.taken[-1]
     assert (incident, event.verdict.value, event.reason) == ("i-1", "reject", "不是违规")
     page.reload()
@@ -53,7 +61,7 @@ def test_keys_alone_confirm_reject_undo(city: City, open_page: Open) -> None:
     page.wait_for_selector(".row[data-id=i-0][aria-selected=true]")
     page.keyboard.press("c")
     page.get_by_text("没有待审核的警情").wait_for()
-    until(page, NO_TOASTS)
+    told(page, city, 3)
     given = [(incident, event.verdict.value) for incident, event in city.desk.taken]
     assert given == [("i-2", "confirm"), ("i-1", "reject"), ("i-0", "confirm")]
 
@@ -64,10 +72,7 @@ def test_a_leaving_operator_loses_no_verdict(city: City, open_page: Open) -> Non
     page.wait_for_selector(".row[data-id=i-1][aria-selected=true]")
     page.keyboard.press("c")
     page.goto("about:blank")
-    for _ in range(50):
-        if city.desk.taken:
-            break
-        page.wait_for_timeout(100)
+    told(page, city, 1)
     assert [incident for incident, _event in city.desk.taken] == ["i-1"]
 
 
