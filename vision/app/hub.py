@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from vision.alerts.build import build_loudspeakers
 from vision.alerts.feed import AlertFeed
+from vision.alerts.sinks import build_publishers
 from vision.api.accounts import Accounts, invite
 from vision.api.app import create_app
 from vision.api.callbacks import platform_router
@@ -136,6 +137,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "upkeep": parts.upkeep.run,
             **cases.loops,
             "assigner": Assigner(board, seat, clock).run,
+            **{each.name: each.run for each in build_publishers(city.publish, city.public_url, feed, database, clock)},
         }
         running = Hub(bus, incidents, clock, loops)
         follow.once()

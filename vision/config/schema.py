@@ -13,6 +13,7 @@ from vision.config.console import ConsoleConfig
 from vision.config.detection import DetectionConfig
 from vision.config.incidents import IncidentsConfig
 from vision.config.notify import NotifierConfig
+from vision.config.publish import PublishConfig
 from vision.config.registry import CameraConfig, SpeakerConfig
 from vision.config.rules import RulesConfig
 from vision.config.speakers import SpeakersConfig
@@ -51,6 +52,7 @@ class CityConfig(Section):
     )
     access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
     console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
+    publish: PublishConfig = Field(PublishConfig(), description="Other programs that get the alerts.")
     loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="Who may speak, when, how loud, what.")
     cameras: dict[Id, CameraConfig] = Field(default_factory=dict, description="Cameras by id.")
     speakers: dict[Id, SpeakerConfig] = Field(default_factory=dict, description="Loudspeakers by id.")
