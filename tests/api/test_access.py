@@ -71,6 +71,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/admin/audit"): {"supervisor", "admin"},
     ("GET", f"{P}/admin/deliveries"): {"supervisor", "engineer", "admin"},
     ("POST", f"{P}/admin/deliveries/{{delivery_id}}/resend"): {"supervisor", "engineer", "admin"},
+    ("POST", f"{P}/admin/deliveries/{{delivery_id}}/drop"): {"supervisor", "engineer", "admin"},
     ("GET", f"{P}/admin/suppressions"): {"supervisor", "admin"},
     ("POST", f"{P}/admin/suppressions"): {"supervisor", "admin"},
     ("DELETE", f"{P}/admin/suppressions/{{suppression_id}}"): {"supervisor", "admin"},

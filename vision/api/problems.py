@@ -7,6 +7,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from vision.core.errors import (
@@ -64,19 +65,24 @@ def answer(error: Exception) -> JSONResponse:
             {"at": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in jsonable_encoder(error.errors())
         ]
         return problem(422, "; ".join(f"{item['at']}: {item['message']}" for item in errors), errors=errors)
+    if isinstance(error, OverflowError | DataError):  # SQLite's and PostgreSQL's words for the same
+        return problem(422, "a number is too large")
     for kind, status, title in _STATUS:
         if isinstance(error, kind):
             return problem(status, str(error), title=title)
     return problem(500, "an unexpected error; it is in the log")
 
 
+_EXPECTED = (StarletteHTTPException, RequestValidationError, StreetwardError, OverflowError, DataError)
+
+
 def install(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> JSONResponse:
-        if not isinstance(error, StarletteHTTPException | RequestValidationError | StreetwardError):
+        if not isinstance(error, _EXPECTED):
             log.error("request_failed", path=request.url.path, exc_info=error)
         return answer(error)
 
-    for kind in (HTTPException, StarletteHTTPException, RequestValidationError, StreetwardError, Exception):
+    for kind in (HTTPException, *_EXPECTED, Exception):
         app.add_exception_handler(kind, handle)
 
 

@@ -354,6 +354,7 @@ class DeliveryItem(Wire):
     target: str
     status: str
     attempts: int
+    outcome_unknown: bool = Field(description="An answer was lost: the other side may have it.")
     last_error: str
     created_at: datetime
     next_at: datetime

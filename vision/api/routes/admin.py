@@ -4,19 +4,24 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import Field
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from vision.api import wire
 from vision.api.access import Principal, Role, Scope, needs
 from vision.api.conditional import send
-from vision.api.context import Hub
+from vision.api.context import Context, Hub
 from vision.api.identity import digest
 from vision.api.problems import RESPONSES
 from vision.api.records import iso
+from vision.cases.dead_letters import DeadLetterError, drop, resend
 from vision.core.errors import NotThereError
+from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryStatus
+from vision.hub.suppressions import Suppressions
+from vision.incidents.schedule import Suppression
 from vision.storage.tables import ApiKey, AuditEntry, IncidentRow, LoginSession, OutboxRow, SuppressionRow, User
 
 router = APIRouter(prefix="/admin", tags=["administration"], responses=RESPONSES)
@@ -27,6 +32,7 @@ Name = Annotated[str, Field(pattern=r"^[^\s/#?%:]{1,80}$")]
 Names = Annotated[tuple[Annotated[str, Field(max_length=80)], ...], Field(max_length=500)]
 _KEY_PREFIX = "sw_"
 _BIGGEST_ID = 2**62
+Number = Annotated[int, Path(ge=1, le=_BIGGEST_ID)]
 
 
 class NewUser(wire.Wire):
@@ -48,13 +54,29 @@ class KeyRequest(wire.Wire):
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
+class Resend(wire.Wire):
+    corrections: dict[str, Any] = Field(default_factory=dict, description="Fields of the case to replace.")
+    not_there: bool = Field(
+        False, description="You have looked: the platform does not have the case. Needed when an answer was lost."
+    )
+
+
+class SuppressedSite(wire.Wire):
+    """A camera, or one view or zone of it; empty fits all."""
+
+    camera: Annotated[str, Field(min_length=1, max_length=80)]
+    view: Annotated[str, Field(max_length=80)] = ""
+    zone: Annotated[str, Field(max_length=80)] = ""
+
+
 class NewSuppression(wire.Wire):
+    """Every empty list fits all."""
+
     begins_at: datetime
     ends_at: datetime
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    types: Names = ()
-    cameras: Names = ()
-    zones: Names = ()
+    types: tuple[ViolationType, ...] = ()
+    sites: Annotated[tuple[SuppressedSite, ...], Field(max_length=500)] = ()
     districts: Names = ()
     grids: Names = ()
 
@@ -198,22 +220,39 @@ def list_deliveries(
 
 
 @router.post("/deliveries/{delivery_id}/resend", status_code=202, response_model=wire.Accepted)
-def resend(hub: Hub, who: Postmaster, delivery_id: int) -> dict[str, Any]:
-    """Send a dead delivery again, under the same idempotency key, so that nothing is filed twice."""
+def resend_delivery(hub: Hub, who: Postmaster, delivery_id: Number, body: Resend) -> dict[str, Any]:
+    """Send a dead delivery again, corrected if need be, under its own key, so that nothing is filed twice."""
     with hub.services.database.transaction() as session:
-        row = session.get(OutboxRow, delivery_id) if 0 < delivery_id < _BIGGEST_ID else None
-        if row is None:
-            raise NotThereError(f"there is no delivery {delivery_id}")
-        incident = session.get(IncidentRow, row.incident_id)
-        if incident is None or not who.sees(incident.district):
-            raise NotThereError(f"there is no delivery {delivery_id}")
-        if row.status != DeliveryStatus.DEAD:
-            raise HTTPException(409, f"delivery {delivery_id} is {row.status}, not dead")
-        row.status, row.attempts, row.next_at = DeliveryStatus.PENDING, 0, hub.services.clock.now()
-        row.leased_until = None
-        hub.audit.record(who.actor, "delivery_resent", f"delivery:{delivery_id}", session=session)
-        incident_id = row.incident_id
+        _visible_delivery(session, who, delivery_id)
+        try:
+            row = resend(session, delivery_id, hub.services.clock, corrections=body.corrections, sure=body.not_there)
+        except DeadLetterError as error:
+            raise HTTPException(409, str(error)) from error
+        detail = body.model_dump()
+        hub.audit.record(who.actor, "delivery_resent", f"delivery:{delivery_id}", detail=detail, session=session)
+        return {"status": "accepted", "incident_id": row.incident_id}
+
+
+@router.post("/deliveries/{delivery_id}/drop", status_code=202, response_model=wire.Accepted)
+def drop_delivery(hub: Hub, who: Postmaster, delivery_id: Number) -> dict[str, Any]:
+    """Give a dead delivery up, and with a file everything that waits behind it."""
+    with hub.services.database.transaction() as session:
+        incident_id = _visible_delivery(session, who, delivery_id)
+        try:
+            dropped = drop(session, delivery_id)
+        except DeadLetterError as error:
+            raise HTTPException(409, str(error)) from error
+        detail = {"dropped": dropped}
+        hub.audit.record(who.actor, "delivery_dropped", f"delivery:{delivery_id}", detail=detail, session=session)
     return {"status": "accepted", "incident_id": incident_id}
+
+
+def _visible_delivery(session: Session, who: Principal, delivery_id: int) -> str:
+    row = session.get(OutboxRow, delivery_id)
+    incident = None if row is None else session.get(IncidentRow, row.incident_id)
+    if incident is None or not who.sees(incident.district):
+        raise NotThereError(f"there is no delivery {delivery_id}")
+    return incident.id
 
 
 @router.get("/suppressions", response_model=list[wire.SuppressionItem], dependencies=[needs(Scope.SUPPRESSIONS)])
@@ -227,40 +266,36 @@ def list_suppressions(hub: Hub, request: Request) -> Response:
 
 @router.post("/suppressions", status_code=201, response_model=wire.SuppressionItem)
 def add_suppression(hub: Hub, who: Suppressor, body: NewSuppression) -> dict[str, Any]:
+    """Open a window; it holds from its beginning, or at once."""
     if body.begins_at.tzinfo is None or body.ends_at.tzinfo is None or body.ends_at <= body.begins_at:
         raise HTTPException(422, "begins_at and ends_at should carry their zone, and the end lie after the beginning")
-    document = body.model_dump(mode="json", include={"types", "cameras", "zones", "districts", "grids"})
-    with hub.services.database.transaction() as session:
-        row = SuppressionRow(
-            document=document,
-            begins_at=body.begins_at,
-            ends_at=body.ends_at,
-            approved_by=who.actor,
-            reason=body.reason,
-        )
-        session.add(row)
-        session.flush()
-        hub.audit.record(
-            who.actor,
-            "suppression_added",
-            f"suppression:{row.id}",
-            reason=body.reason,
-            detail=document,
-            session=session,
-        )
-        return _suppression(row)
+    window = Suppression(
+        id=0,
+        begins_at=body.begins_at,
+        ends_at=body.ends_at,
+        approved_by=who.actor,
+        reason=body.reason,
+        types=frozenset(body.types),
+        sites=tuple((site.camera, site.view, site.zone) for site in body.sites),
+        districts=frozenset(body.districts),
+        grids=frozenset(body.grids),
+    )
+    number = _book(hub).add(window)
+    detail = body.model_dump(mode="json", exclude={"reason"})
+    hub.audit.record(who.actor, "suppression_added", f"suppression:{number}", reason=body.reason, detail=detail)
+    with hub.services.database.reading() as session:
+        return _suppression(session.get_one(SuppressionRow, number))
 
 
 @router.delete("/suppressions/{suppression_id}", status_code=204)
-def end_suppression(hub: Hub, who: Suppressor, suppression_id: int) -> None:
+def end_suppression(hub: Hub, who: Suppressor, suppression_id: Number) -> None:
     """End a window now; its record stays."""
-    with hub.services.database.transaction() as session:
-        row = session.get(SuppressionRow, suppression_id) if 0 < suppression_id < _BIGGEST_ID else None
-        if row is None:
-            raise NotThereError(f"there is no suppression {suppression_id}")
-        now = hub.services.clock.now()
-        row.ends_at = min(row.ends_at, max(now, row.begins_at + timedelta(seconds=1)))
-        hub.audit.record(who.actor, "suppression_ended", f"suppression:{suppression_id}", session=session)
+    _book(hub).end(suppression_id)
+    hub.audit.record(who.actor, "suppression_ended", f"suppression:{suppression_id}")
+
+
+def _book(hub: Context) -> Suppressions:
+    return Suppressions(hub.services.database, hub.services.clock)
 
 
 def _user(row: User) -> dict[str, Any]:
@@ -294,6 +329,7 @@ def _delivery(row: OutboxRow) -> dict[str, Any]:
         "target": row.target,
         "status": row.status,
         "attempts": row.attempts,
+        "outcome_unknown": row.outcome_unknown,
         "last_error": row.last_error,
         "created_at": iso(row.created_at),
         "next_at": iso(row.next_at),

@@ -70,7 +70,13 @@ async function audit(body, wanted = {}, cursor = null, before = []) {
 async function deliveries(body, status = "dead") {
   const found = await get(`/admin/deliveries?status=${status}`);
   fill(body, h("div", { class: "line table-tools" }, ["dead", "pending", "sending", "delivered"].map((name) => button(t(`delivery_${name}`), { kind: "s", pressed: name === status, onclick: () => deliveries(body, name).catch(fail) }))),
-    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && button(t("resend"), { kind: "s", onclick: guarded(() => post(`/admin/deliveries/${d.id}/resend`), () => { toast(t("resent")); return deliveries(body, status); }) })))));
+    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && h("div", { class: "line" }, button(t("resend"), { kind: "s", onclick: () => resend(d, () => deliveries(body, status)) }), button(t("drop"), { kind: "s", onclick: guarded(async () => { if (await ask(t("drop"), h("p", {}, t("drop_hint")), { okLabel: t("drop"), okKind: "bad" })) await post(`/admin/deliveries/${d.id}/drop`); }, () => deliveries(body, status)) }))))));
+}
+
+async function resend(delivery, after) {
+  const sure = h("input", { type: "checkbox" }), text = h("textarea", { class: "input mono", rows: 4, placeholder: '{"description": "…"}' });
+  const given = await ask(t("resend"), h("div", { class: "stack" }, h("p", { class: "small" }, delivery.last_error), h("label", { class: "field" }, t("corrections"), text), delivery.outcome_unknown && h("label", { class: "line" }, sure, t("not_there_hint"))), { okLabel: t("resend"), read: () => { try { return { corrections: text.value.trim() ? JSON.parse(text.value) : {}, not_there: sure.checked }; } catch { toast(t("bad_json"), { bad: true }); return undefined; } } });
+  if (given) await guarded(() => post(`/admin/deliveries/${delivery.id}/resend`, given), () => { toast(t("resent")); return after(); })();
 }
 
 async function suppressions(body) {
@@ -80,12 +86,12 @@ async function suppressions(body) {
     const local = (hours) => { const d = new Date(Date.now() + hours * 3600e3); return new Date(d - d.getTimezoneOffset() * 60e3).toISOString().slice(0, 16); };
     const begin = h("input", { class: "input", type: "datetime-local", value: local(0), required: true }), end = h("input", { class: "input", type: "datetime-local", value: local(4), required: true }), reason = h("input", { class: "input", required: true, maxlength: 500 });
     const type = h("select", { class: "input" }, h("option", { value: "" }, t("everything")), TYPES.map((name) => h("option", { value: name }, t(name))));
-    const text = Object.fromEntries(["districts", "cameras", "zones", "grids"].map((name) => [name, h("input", { class: "input", placeholder: t("comma_list") })]));
-    const given = await ask(t("add_suppression"), h("div", { class: "stack" }, h("div", { class: "two" }, h("label", { class: "field" }, t("from"), begin), h("label", { class: "field" }, t("to"), end)), h("label", { class: "field" }, t("reason"), reason), h("label", { class: "field" }, t("type"), type), Object.entries(text).map(([name, input]) => h("label", { class: "field" }, t(name === "zones" ? "zones_list" : name), input))),
-      { read: () => ({ begins_at: new Date(begin.value).toISOString(), ends_at: new Date(end.value).toISOString(), reason: reason.value, types: type.value ? [type.value] : [], ...Object.fromEntries(Object.entries(text).map(([name, input]) => [name, list(input.value)])) }) });
+    const text = Object.fromEntries(["districts", "sites", "grids"].map((name) => [name, h("input", { class: "input", placeholder: t("comma_list") })]));
+    const given = await ask(t("add_suppression"), h("div", { class: "stack" }, h("div", { class: "two" }, h("label", { class: "field" }, t("from"), begin), h("label", { class: "field" }, t("to"), end)), h("label", { class: "field" }, t("reason"), reason), h("label", { class: "field" }, t("type"), type), Object.entries(text).map(([name, input]) => h("label", { class: "field" }, t(name), input))),
+      { read: () => ({ begins_at: new Date(begin.value).toISOString(), ends_at: new Date(end.value).toISOString(), reason: reason.value, types: type.value ? [type.value] : [], districts: list(text.districts.value), grids: list(text.grids.value), sites: list(text.sites.value).map((site) => { const [camera, zone = ""] = site.split("/"); return { camera, zone }; }) }) });
     if (given) await guarded(() => post("/admin/suppressions", given), again)();
   };
-  const scope = (d) => ["types", "districts", "cameras", "zones", "grids"].filter((n) => d[n]?.length).map((n) => `${t(n === "zones" ? "zones_list" : n)}: ${d[n].map((x) => (n === "types" ? t(x) : x)).join(", ")}`).join(" · ") || t("all");
+  const scope = (d) => ["types", "districts", "sites", "grids"].filter((n) => d[n]?.length).map((n) => `${t(n)}: ${d[n].map((x) => (n === "types" ? t(x) : n === "sites" ? x.filter(Boolean).join("/") : x)).join(", ")}`).join(" · ") || t("all");
   fill(body, h("div", { class: "line table-tools" }, button(t("add_suppression"), { iconName: "plus", kind: "primary", onclick: add })),
     table(["from", "to", "scope", "reason", "approved_by", ""], found.map((s) => row(when(s.begins_at, { date: "full" }), when(s.ends_at, { date: "full" }), scope(s.document), s.reason, s.approved_by, new Date(s.ends_at) > new Date() && button(t("end_now"), { kind: "s", onclick: guarded(() => del(`/admin/suppressions/${s.id}`), again) })))));
 }

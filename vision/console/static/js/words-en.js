@@ -46,4 +46,5 @@ export const EN = {
   delivery_dead: "Dead", delivery_pending: "Waiting", delivery_sending: "Under way", delivery_delivered: "Delivered", delivery_kind_file: "File", delivery_kind_update: "Update", delivery_kind_close: "Close", delivery_kind_notify: "Notify", delivery_kind_announce: "Announce",
   add_suppression: "New silent window", scope: "Where", types: "Types", zones_list: "Zones", grids: "Grids", approved_by: "Approved by", end_now: "End now",
   facts: "Facts",
+  sites: "Cameras, or camera/zone", drop: "Give up", drop_hint: "It is not sent any more; with a filing, neither are the updates behind it.", corrections: "Corrections (JSON, optional)", not_there_hint: "I have looked: the platform does not have this case", bad_json: "The corrections are not valid JSON",
 };

@@ -46,4 +46,5 @@ export const ZH = {
   delivery_dead: "失败", delivery_pending: "待发", delivery_sending: "发送中", delivery_delivered: "已送达", delivery_kind_file: "立案", delivery_kind_update: "更新", delivery_kind_close: "结案", delivery_kind_notify: "通知", delivery_kind_announce: "喊话",
   add_suppression: "新建免扰时段", scope: "范围", types: "类型", zones_list: "区域", grids: "网格", approved_by: "批准人", end_now: "立即结束",
   facts: "要点",
+  sites: "摄像机或 摄像机/区域", drop: "放弃", drop_hint: "放弃后不再发送;若是立案,其后的更新也一并放弃。", corrections: "更正字段(JSON,可不填)", not_there_hint: "我已查过:对方系统中没有此案件", bad_json: "更正内容不是有效的 JSON",
 };
