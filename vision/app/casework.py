@@ -19,6 +19,7 @@ from vision.cases.build import (
     build_platforms,
 )
 from vision.cases.callbacks import Callbacks
+from vision.cases.checks import PlatformChecks
 from vision.cases.deadlines import DeadlineKeeper
 from vision.cases.evidence.sealing import Sealer
 from vision.cases.follow import Reported
@@ -85,6 +86,7 @@ def casework(
             "platforms": follower.run,
             "deadlines": DeadlineKeeper(database, clock, deadlines).run,
             "evidence": Sealer(database, clock).run,
+            "checks": PlatformChecks(platforms, clock).run,
         },
         dispatch=build_dispatch(city.cases, {n: build_pacing(one.pacing) for n, one in city.notifiers.items()}),
         callbacks=build_callbacks(city.cases, database, clock, reported),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from vision.sandbox.platform_cases import SandboxCases
 from vision.sandbox.platform_desk import desk_router
 from vision.sandbox.platform_faults import FaultGate, Faults
 from vision.sandbox.platform_open311 import Open311Desk, open311_router
+from vision.sandbox.platform_tls import certificate
 from vision.sandbox.platform_urban import urban_router
 from vision.sandbox.platform_webhook import webhook_router
 
@@ -128,10 +130,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--file", type=Path, default=None, help="SQLite file that keeps its cases; memory if unset")
     parser.add_argument("--secret", default=SECRET, help="key of signed messages in both directions")
     parser.add_argument("--callback", default="", metavar="URL", help="where status changes are posted")
+    parser.add_argument("--tls", choices=["good", "expired"], help="HTTPS, with a certificate in the current folder")
     args = parser.parse_args(argv)
     platform = SandboxPlatform(cases=SandboxCases(args.file), secret=args.secret, callback_url=args.callback)
     listener = listen(args.host, args.port)
-    config = uvicorn.Config(platform.app(), log_level="warning", lifespan="off")
+    tls: dict[str, Any] = {}
+    if args.tls:
+        age = timedelta(days=400) if args.tls == "expired" else timedelta()
+        made = certificate(Path.cwd(), platform.clock.now() - age, timedelta(days=365))
+        tls = {"ssl_certfile": str(made.certificate), "ssl_keyfile": str(made.key)}
+    config = uvicorn.Config(platform.app(), log_level="warning", lifespan="off", **tls)
     try:
         uvicorn.Server(config).run([listener])
     finally:
