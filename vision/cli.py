@@ -7,16 +7,26 @@ from typing import Annotated
 
 import typer
 
-from vision import __version__, cli_hub
+from vision import __version__, cli_evidence, cli_hub, cli_models
 from vision.core.errors import ConfigError, NotThereError, StreetwardError
 from vision.core.registry import redact_url
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Streetward: video monitoring for cities.",
+)
 config_app = typer.Typer(no_args_is_help=True, help="The configuration file's own description.")
+sandbox_app = typer.Typer(no_args_is_help=True, help="Stand-ins for a street, a city platform and a loudspeaker.")
 app.add_typer(config_app, name="config")
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_evidence.app, name="evidence")
+app.add_typer(sandbox_app, name="sandbox")
 app.command("replay")(cli_hub.replay)
 app.command("statistics")(cli_hub.statistics)
 app.command("import")(cli_hub.import_register)
+
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
 
@@ -138,6 +148,35 @@ def train(
 
     made = run(recipe, out, resume)
     print(f"{out}: mAP50 {made.garbage.map50:.3f}, mAP50-95 {made.garbage.map50_95:.3f} after {made.batches} batches")
+
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@sandbox_app.command(context_settings=_PASSED_ON)
+def cameras(context: typer.Context) -> None:
+    """Serve clips as RTSP cameras."""
+    from vision.sandbox.cameras import main as serve
+
+    sys.argv = ["vision sandbox cameras", *context.args]
+    typer.run(serve)
+
+
+@sandbox_app.command(context_settings=_PASSED_ON)
+def platform(context: typer.Context) -> None:
+    """Run the sandbox city platform."""
+    from vision.sandbox.platform import main as serve
+
+    serve(context.args)
+
+
+@sandbox_app.command(context_settings=_PASSED_ON)
+def speaker(context: typer.Context) -> None:
+    """Run the virtual loudspeaker."""
+    from vision.sandbox.speaker import main as serve
+
+    sys.argv = ["vision sandbox speaker", *context.args]
+    serve()
 
 
 @config_app.command()
