@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vision.core.errors import ConfigError, NotThereError
 
-NAMES = ("ingest", "detect", "accuracy", "events", "inject", "hub", "cases", "cluster", "console", "end_to_end")
+NAMES = ("ingest", "detect", "accuracy", "events", "inject", "hub", "cases", "cluster", "console", "end_to_end", "tiling")
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
