@@ -6,7 +6,19 @@ from pathlib import Path
 
 from vision.core.errors import ConfigError, NotThereError
 
-NAMES = ("ingest", "detect", "accuracy", "events", "inject", "hub", "cases", "cluster", "console", "end_to_end", "tiling")
+NAMES = (
+    "ingest",
+    "detect",
+    "accuracy",
+    "events",
+    "inject",
+    "hub",
+    "cases",
+    "cluster",
+    "console",
+    "end_to_end",
+    "tiling",
+)
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
