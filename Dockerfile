@@ -17,7 +17,7 @@ FROM base AS cpu
 # Editable, because the catalogue of models lies beside the package.
 RUN pip install -c constraints.txt -e .
 RUN mkdir -p /var/lib/streetward && chown streetward /var/lib/streetward
-USER streetward
+USER 10001
 VOLUME /var/lib/streetward
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
@@ -30,7 +30,7 @@ FROM base AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 RUN pip install -c constraints.txt -e ".[gpu]"
 RUN mkdir -p /var/lib/streetward && chown streetward /var/lib/streetward
-USER streetward
+USER 10001
 VOLUME /var/lib/streetward
 EXPOSE 8000
 ENTRYPOINT ["tini", "--", "vision"]

@@ -39,6 +39,7 @@ lint: $(VENV)/.dev ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 bench: $(VENV)/.dev ## every benchmark, quickly; one by name: vision bench NAME
 	for name in ingest detect accuracy events hub cases end_to_end; do $(BIN)/vision bench $$name --quick; done
