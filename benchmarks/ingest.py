@@ -5,6 +5,7 @@ Servers and each reader are processes of their own, so that client and server CP
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,9 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from benchmarks import harness
+import structlog
+
+from benchmarks import harness, ingest_faults
 from benchmarks.harness import Result, at_most, cpu_seconds
 from benchmarks.ingest_client import Cost, Job
 from vision.core.registry import Camera, SourceKind
@@ -47,18 +50,19 @@ def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "bench", help="where the generated clips are kept")
     parser.add_argument("--cameras", default="", help="numbers of live cameras, e.g. 1,10,50,100")
     parser.add_argument("--seconds", type=float, default=0.0, help="measured time of each way")
-    parser.add_argument("--only", default="", help="comma-separated parts: live, compare, servers, looks, patrol, long")
+    parser.add_argument("--only", default="", help="some of live,compare,servers,looks,patrol,faults")
     parser.add_argument("--long-minutes", type=float, default=0.0, help="also run the largest number for so long")
 
 
 def run(args: argparse.Namespace) -> list[Result]:
     """Every part, or those asked for."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     folder = footage(args.cache, quick=args.quick)
     counts = [int(n) for n in args.cameras.split(",") if n] or ([4] if args.quick else [1, 10, 50, 100])
     seconds = args.seconds or (6.0 if args.quick else 60.0)
-    parts = set(args.only.split(",")) if args.only else {"live", "compare", "servers", "looks", "patrol"}
+    parts = set(args.only.split(",")) if args.only else {"live", "compare", "servers", "looks", "patrol", "faults"}
     if args.quick and not args.only:
-        parts -= {"servers"}
+        parts -= {"servers", "faults"}
     results: list[Result] = []
     with ExitStack() as stack:
         replay = stack.enter_context(_replay(folder))
@@ -73,6 +77,12 @@ def run(args: argparse.Namespace) -> list[Result]:
             results += _other_servers(folder, seconds, stack)
         if "looks" in parts:
             results += _looks(replay, folder, 6 if args.quick else 60, stack)
+        if "faults" in parts:
+            small = ingest_faults.small_clip(folder)
+            living, share = (20, 10) if args.quick else (100, 1)
+            urls = replay.urls(small, living)
+            results += ingest_faults.half_dead(measure, urls, replay.base, small, 10.0 if args.quick else 40.0)
+            results += ingest_faults.reconnects(replay.base + small, 20, 2000 // share)
     if "patrol" in parts:
         results += _patrol(days=0.05 if args.quick else 7)
     if args.long_minutes:
