@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.orm import Session
 
-from vision.alerts.build import build_loudspeakers
+from vision.alerts.build import Loudspeakers, build_loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.alerts.sinks import build_publishers
 from vision.api.accounts import Accounts, invite
@@ -46,6 +46,7 @@ from vision.storage.registry import Registry
 log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
+_SEAT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,20 @@ class RunningHub:
         return f"http://127.0.0.1:{self.server.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything in a hub stands on."""
+
+    clock: Clock
+    database: Database
+    registry: Registry
+    bus: RedisBus
+    board: Board
+    seat: CameraLeases
+    blobs: ObjectBlobs
+    feed: AlertFeed
+
+
 @contextmanager
 def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
     """A hub that takes findings, delivers, and serves its page; stopped in order at the end.
@@ -72,32 +87,23 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         NotThereError: the port is taken.
         ConfigError: the code table has gaps, or an interval is out of range.
     """
-    clock = SystemClock()
     with ExitStack() as stack:
-        database = Database(city.database_url)
-        stack.callback(database.close)
-        database.migrate()
-        registry = Registry(database, clock)
-        adopt(city, registry)
-        bus, board = RedisBus(redis_url), Board(redis_url)
-        stack.callback(bus.close)
-        stack.callback(board.close)
-        blobs = ObjectBlobs(city.evidence_url)
-        feed = AlertFeed(RecordedAlerts(database, clock.now), clock)
+        ground = stack.enter_context(_ground(city, redis_url))
+        clock, database, registry = ground.clock, ground.database, ground.registry
         loudspeakers = build_loudspeakers(
             city.loudspeakers,
             database=database,
             registry=registry,
-            blobs=blobs,
+            blobs=ground.blobs,
             clock=clock,
             timezone=city.zone_info,
         )
-        wake = _Wakeups([feed.poke])
+        wake = _Wakeups([ground.feed.poke])
         parts = build_incidents(
-            city, database, registry, clock, route=_routing(city), rechecks=_recheck(board), nudge=wake
+            city, database, registry, clock, route=_routing(city), rechecks=_recheck(ground.board), nudge=wake
         )
         incidents = parts.service
-        cases = casework(city, database, registry, blobs=blobs, clock=clock, reported=_reporting(incidents))
+        cases = casework(city, database, registry, blobs=ground.blobs, clock=clock, reported=_reporting(incidents))
         dispatcher = Dispatcher(
             database,
             clock,
@@ -106,40 +112,21 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             settled=incidents.settled,
         )
         wake.calls.append(dispatcher.nudge)
-        services = HubServices(
-            database=database,
-            blobs=blobs,
-            registry=registry,
-            feed=feed,
-            incidents=incidents,
-            clock=clock,
-            board=board,
-            settings=ApiSettings(
-                name=city.name,
-                language=city.language,
-                time_zone=city.timezone,
-                access=city.access,
-                console=city.console,
-            ),
-            announcements=loudspeakers.desk,
-            loudspeakers=loudspeakers,
-        )
-        app = create_app(services)
+        app = create_app(_services(city, ground, incidents, loudspeakers))
         add_console(app)
-        app.include_router(platform_router(cases.callbacks, database, blobs, clock, cases.link_secret))
-        server = ApiServer(app, feed, host=city.server.host, port=city.server.port)
-        follow = _Follower(registry, board, parts.surroundings, clock)
-        seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=4.0)
-        stack.callback(seat.close)
+        app.include_router(platform_router(cases.callbacks, database, ground.blobs, clock, cases.link_secret))
+        server = ApiServer(app, ground.feed, host=city.server.host, port=city.server.port)
+        follow = _Follower(registry, ground.board, parts.surroundings, clock)
+        publishers = build_publishers(city.publish, city.public_url, ground.feed, database, clock)
         loops = {
             "outbox": dispatcher.run,
             "registry": follow.run,
             "upkeep": parts.upkeep.run,
+            "assigner": Assigner(ground.board, ground.seat, clock).run,
             **cases.loops,
-            "assigner": Assigner(board, seat, clock).run,
-            **{each.name: each.run for each in build_publishers(city.publish, city.public_url, feed, database, clock)},
+            **{each.name: each.run for each in publishers},
         }
-        running = Hub(bus, incidents, clock, loops)
+        running = Hub(ground.bus, incidents, clock, loops)
         follow.once()
         server.start()
         stack.callback(server.stop)
@@ -147,7 +134,45 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             invite(Accounts(database, clock, city.access), f"http://127.0.0.1:{server.port}")
         running.start()
         stack.callback(running.stop)
-        yield RunningHub(running, server, database, registry, board)
+        yield RunningHub(running, server, database, registry, ground.board)
+
+
+@contextmanager
+def _ground(city: CityConfig, redis_url: str) -> Iterator[_Ground]:
+    clock = SystemClock()
+    with ExitStack() as stack:
+        database = Database(city.database_url)
+        stack.callback(database.close)
+        database.migrate()
+        registry = Registry(database, clock)
+        adopt(city, registry)
+        bus, board = RedisBus(redis_url), Board(redis_url)
+        seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=_SEAT_S)
+        for each in (bus, board, seat):
+            stack.callback(each.close)
+        feed = AlertFeed(RecordedAlerts(database, clock.now), clock)
+        yield _Ground(clock, database, registry, bus, board, seat, ObjectBlobs(city.evidence_url), feed)
+
+
+def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, loudspeakers: Loudspeakers) -> HubServices:
+    return HubServices(
+        database=ground.database,
+        blobs=ground.blobs,
+        registry=ground.registry,
+        feed=ground.feed,
+        incidents=incidents,
+        clock=ground.clock,
+        board=ground.board,
+        settings=ApiSettings(
+            name=city.name,
+            language=city.language,
+            time_zone=city.timezone,
+            access=city.access,
+            console=city.console,
+        ),
+        announcements=loudspeakers.desk,
+        loudspeakers=loudspeakers,
+    )
 
 
 def adopt(city: CityConfig, registry: Registry) -> None:
