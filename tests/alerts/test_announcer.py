@@ -1,3 +1,4 @@
+import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -7,22 +8,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.alerts.peers import gst_camera
 from tests.alerts.test_voice import HummingSpeech
 from vision.alerts.announcer import Announcer, Request
 from vision.alerts.audio import Audio, Sound
 from vision.alerts.phrases import DEFAULT_PHRASES
 from vision.alerts.policy import Ask, Mode, PolicySettings
+from vision.alerts.speakers import open_speaker
 from vision.alerts.speakers.driver import Proof, SpeakerDriver
 from vision.alerts.voice import Voice
 from vision.core.announcements import Announcement, Outcome
-from vision.core.clock import Clock
+from vision.core.clock import Clock, SystemClock
 from vision.core.delivery import Delivery
 from vision.core.errors import DeliveryError, Rejected, RetryLater
 from vision.core.incidents import DeliveryKind
 from vision.core.registry import Speaker
 from vision.storage.database import Database
 from vision.storage.registry import Registry
-from vision.storage.tables.incidents import IncidentRow
+from vision.storage.tables.incidents import EvidenceRow, IncidentRow
 from vision.testing import ManualClock, MemoryBlobs
 
 NOON = datetime(2026, 7, 1, 4, 0, tzinfo=UTC)
@@ -132,6 +135,10 @@ def test_speaks_the_phrase_with_the_shop_and_keeps_proof_and_sound(street: Stree
     assert row.audio_key is not None
     assert row.audio_key.startswith("2026/07/01/first/")
     assert Audio.from_wav(street.blobs.get(row.audio_key)).duration_s == pytest.approx(row.duration_s)
+    with street.database.reading() as session:
+        evidence = session.get_one(EvidenceRow, (row.audio_key, "i1"))
+        assert (evidence.role, evidence.media_type, evidence.camera_id) == ("audio", "audio/wav", "gate")
+        assert evidence.sha256 == hashlib.sha256(street.blobs.get(row.audio_key)).hexdigest()
 
 
 def test_the_same_row_delivered_twice_is_spoken_once(street: Street) -> None:
@@ -275,3 +282,29 @@ def test_old_announcements_leave_the_policys_memory(street: Street) -> None:
     for hours in (30, 3):
         announcer.record.add(Announcement("first", "ladder", NOON - timedelta(hours=hours), Outcome.SPOKEN))
     assert len(announcer.record.last_day(NOON)) == 1
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_the_cameras_microphone_confirms_the_announcement(tmp_path: Path, street: Street) -> None:
+    street.incident()
+    registry = Registry(street.database, street.clock)
+    with gst_camera(tmp_path) as host:
+        document = {"kind": "onvif", "url": f"rtsp://{host}/camera", "options": {"microphone": "self"}}
+        registry.put("speaker", "first", document, by="test")
+        announcer = street.announcer()
+        announcer._opener, announcer._clock = open_speaker, RealNoon()
+        assert announcer.deliver(delivery(street)).outcome == "spoken"
+    (row,) = kept(announcer)
+    assert row.proof["heard"]["confirmed"] is True
+    assert row.proof["heard"]["score"] > 0.9
+
+
+class RealNoon(SystemClock):
+    """Time that passes, at noon: the policy would be silent at night."""
+
+    def __init__(self) -> None:
+        self._shift = NOON - super().now()
+
+    def now(self) -> datetime:
+        return super().now() + self._shift

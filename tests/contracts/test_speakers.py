@@ -99,3 +99,21 @@ def test_passwords_stay_out_of_what_is_told() -> None:
     with pytest.raises(ConfigError) as refused:
         open_speaker(Speaker("x", "http", "ftp://admin:s3cret@h/play"), ManualClock())
     assert "s3cret" not in str(refused.value)
+
+
+def test_the_sound_card_gets_it_all_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for aplay writes what it is piped: no machine of the tests has a sound card."""
+    player = tmp_path / "aplay"
+    player.write_text(f"#!/bin/sh\ncat > {tmp_path}/heard.s16\n")
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    proof = open_speaker(Speaker("x", "soundcard"), ManualClock()).play(CLIP, threading.Event())
+    heard = np.fromfile(tmp_path / "heard.s16", "<i2").astype(np.float32) / 32768
+    assert np.abs(heard - CLIP.samples).max() < 1e-3
+    assert proof.sent_bytes == 2 * len(CLIP.samples)
+    player.write_text("#!/bin/sh\necho 'cannot open device' >&2\nexit 1\n")
+    with pytest.raises(RetryLater, match="cannot open device"):
+        open_speaker(Speaker("x", "soundcard"), ManualClock()).play(CLIP, threading.Event())
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Rejected, match="apt install alsa-utils"):
+        open_speaker(Speaker("x", "soundcard"), ManualClock()).play(CLIP, threading.Event())

@@ -19,6 +19,8 @@ def test_keeps_and_lists_what_it_was_told() -> None:
         assert answer.json()["duration_s"] == 1.0
         listed = httpx.get(f"{speaker.url}/recordings").json()["recordings"]
         assert [entry["id"] for entry in listed] == [1]
+        page = httpx.get(speaker.url).text
+        assert '<audio controls preload="none" src="/recordings/1.wav">' in page
         back = Audio.from_wav(httpx.get(speaker.url + listed[0]["wav"]).content)
         assert np.abs(back.samples - clip.samples).max() < 1e-3
 

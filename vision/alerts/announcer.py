@@ -28,7 +28,7 @@ from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker, Zone
 from vision.storage.database import Database
 from vision.storage.registry import Registry
-from vision.storage.tables.incidents import IncidentRow
+from vision.storage.tables.incidents import EvidenceRow, IncidentRow
 
 _log = structlog.get_logger()
 
@@ -53,6 +53,7 @@ class Request:
         fall_back: go on to the next of them when a device fails; the ladder does that itself.
         text: free words instead of a phrase.
         words: what the phrase's fields are filled with.
+        seen_by: camera and view of the incident; its evidence then names them.
     """
 
     ask: Ask
@@ -61,6 +62,7 @@ class Request:
     text: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     incident_id: str | None = None
+    seen_by: tuple[str, str] | None = None
     delivery_key: str | None = None
     fall_back: bool = True
 
@@ -74,6 +76,7 @@ class Situation:
     zone: Zone | None
     words: Mapping[str, str]
     confirmed: bool
+    seen_by: tuple[str, str]  # camera and view
 
 
 class Announcer:
@@ -248,6 +251,7 @@ class Announcer:
                 outcome, why = Outcome.STOPPED, Why(f"被 {by} 停止", f"stopped by {by}")
             record = {**proof.to_record(), "volume": round(volume, 3), "chime_s": round(spoken.chime_s, 3), **heard}
             _log.info("announcement_made", speaker=speaker.id, text=spoken.text, outcome=outcome.value)
+            self._add_evidence(request, begun)
             return self._complete(
                 replace(begun, outcome=outcome, reason=why, duration_s=proof.duration_s, proof=record)
             )
@@ -284,6 +288,31 @@ class Announcer:
         key = f"{self._clock.now():%Y/%m/%d}/{speaker.id}/{hashlib.sha256(data).hexdigest()}.wav"
         self._blobs.put(key, data, media_type=WAV)
         return key
+
+    def _add_evidence(self, request: Request, announcement: Announcement) -> None:
+        """The sound becomes part of the incident's evidence."""
+        key = announcement.audio_key
+        if request.incident_id is None or request.seen_by is None or key is None:
+            return
+        data, now = self._blobs.get(key), self._clock.now()
+        with self._database.transaction() as session:
+            if session.get(EvidenceRow, (key, request.incident_id)) is None:
+                session.add(
+                    EvidenceRow(
+                        id=key,
+                        incident_id=request.incident_id,
+                        role="audio",
+                        media_type=WAV,
+                        sha256=hashlib.sha256(data).hexdigest(),
+                        size=len(data),
+                        camera_id=request.seen_by[0],
+                        view_id=request.seen_by[1],
+                        captured_at=announcement.at,
+                        time_source="arrival",
+                        received_at=now,
+                        detail={"announcement": announcement.id},
+                    )
+                )
 
     def _request(self, delivery: Delivery) -> Request:
         """What an outbox row and its incident ask for.
@@ -322,6 +351,7 @@ class Announcer:
             text=str(payload.get("text") or ""),
             words=situation.words,
             incident_id=delivery.incident_id,
+            seen_by=situation.seen_by,
             delivery_key=delivery.idempotency_key,
             fall_back=by_operator,
         )
@@ -356,7 +386,8 @@ class Announcer:
                 words["shop"] = str(self._registry.document("shop", row.shop_id).get("name", ""))
             except NotThereError:
                 _log.warning("shop_unknown", shop=row.shop_id, incident=incident_id)
-        return Situation(ViolationType(row.type), camera, zone, words, row.verdict == "confirm")
+        seen_by = row.camera_id, row.view_id
+        return Situation(ViolationType(row.type), camera, zone, words, row.verdict == "confirm", seen_by)
 
     def _blank(
         self, request: Request, speaker_id: str, outcome: Outcome, why: Why, *, cause: Cause = Cause.NONE

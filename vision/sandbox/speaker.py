@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import hashlib
+import html
 import json
 import threading
 from dataclasses import dataclass
@@ -126,7 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/healthz":
             self._answer({"ok": True})
-        elif self.path in {"/", "/recordings"}:
+        elif self.path == "/":
+            self._send(HTTPStatus.OK, "text/html; charset=utf-8", _page(device.recordings).encode())
+        elif self.path == "/recordings":
             self._answer({"recordings": [recording.to_record() for recording in device.recordings]})
         elif self.path.startswith("/recordings/") and self.path.endswith(".wav"):
             number = self.path.removeprefix("/recordings/").removesuffix(".wav")
@@ -217,6 +220,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Silent: the demo's terminal belongs to the demo."""
+
+
+def _page(recordings: list[Recording]) -> str:
+    """What it heard, newest first, to listen to."""
+    rows = "".join(
+        f"<tr><td>{one.id}<td>{one.at:%H:%M:%S} UTC<td>{html.escape(one.protocol)}<td>{one.audio.duration_s:.1f} s"
+        f'<td><audio controls preload="none" src="/recordings/{one.id}.wav"></audio>'
+        for one in reversed(recordings)
+    )
+    return (
+        '<!doctype html><html lang="zh"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+        "<title>虚拟音柱 · virtual loudspeaker</title>"
+        "<style>body{font:16px system-ui;margin:2rem}td{padding:.4rem 1rem .4rem 0}</style>"
+        "<h1>虚拟音柱 · virtual loudspeaker</h1>"
+        f"<table>{rows}</table>{'' if rows else '<p>尚未喊话 · nothing said yet</p>'}"
+    )
 
 
 def _decoded(body: bytes, media_type: str) -> Audio:

@@ -113,7 +113,8 @@ export class IncidentView {
           h("li", { class: "line" }, h("a", { href: `/console/incidents/${s.id}` }, when(s.began_at, { date: "full" })), statusChip(s.status))))]),
       h("section", {}, h("h3", {}, t("story")), detail ? this.story(detail) : null,
         detail && detail.announcements.length > 0 && [h("h3", {}, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
-          h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`)))],
+          h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`,
+            ["spoken", "stopped"].includes(a.outcome) && h("audio", { controls: true, preload: "none", src: `/api/v1/announcements/${a.id}/audio` }))))],
         h("h3", {}, t("comments")), this.comments(detail)));
   }
 

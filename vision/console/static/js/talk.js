@@ -108,7 +108,7 @@ export async function openTalk(cameraId, title) {
   const dialog = h("dialog", { class: "talk", onclose: () => { clearInterval(timer); talk?.close(); dialog.remove(); } },
     h("div", { class: "stack" }, h("h2", {}, title), image,
       h("label", { class: "field" }, t("speaker"), choice), state, level, hold,
-      h("div", { class: "line" }, phrase, button(t("speak"), { iconName: "speak", onclick: play })),
+      h("div", { class: "line" }, phrase, button("", { iconName: "next", kind: "square", title: t("talk_preview"), onclick: () => new Audio(`/api/v1/phrases/${encodeURIComponent(phrase.value)}/preview`).play().catch(fail) }), button(t("speak"), { iconName: "speak", onclick: play })),
       h("div", { class: "line" }, button(t("talk_stop"), { kind: "danger", onclick: stop }), h("span", { class: "grow" }), button(t("close"), { onclick: () => dialog.close() }))));
   const look = async () => {
     try {
