@@ -1,5 +1,6 @@
 """The change detector on a street made by hand: textured ground, things put down, light, shake and passers-by."""
 
+import json
 from datetime import timedelta
 
 import cv2
@@ -184,3 +185,35 @@ def test_without_zones_or_with_a_stale_look_nothing_happens() -> None:
     watch = Watch()
     watch.look(STREET)
     assert watch.detector.update(EPOCH, with_crate(STREET), ()) == ()
+
+
+def test_a_restart_forgets_neither_the_reference_nor_what_stands_there(watch: Watch) -> None:
+    watch.look(with_crate(STREET), times=4)
+    memory = json.loads(json.dumps(watch.detector.to_record()))
+    assert len(json.dumps(memory)) < 60_000
+    watch.detector = ChangeDetector([ZONE])
+    watch.detector.restore(memory)
+    for _ in range(6):
+        (crate,) = watch.look(with_crate(STREET))
+        assert crate.first_seen == EPOCH + timedelta(seconds=50)
+    assert watch.look(STREET, times=5) == ()
+
+
+def test_nothing_seen_is_nothing_remembered_and_rubbish_is_refused() -> None:
+    detector = ChangeDetector([ZONE])
+    assert detector.to_record() == {}
+    detector.restore({})
+    with pytest.raises(KeyError):
+        detector.restore({"things": []})
+    with pytest.raises(ValueError):
+        detector.restore({"reference": "eHg=", "valid": "eHg="})
+
+
+def test_lights_going_on_keep_what_stands_there(watch: Watch) -> None:
+    """Another light altogether: the street is learnt anew around the crate, which stays until it is taken away."""
+    watch.look(with_crate(STREET), times=4)
+    lamps = 255 - STREET
+    (crate,) = watch.look(255 - with_crate(STREET), times=8)
+    assert not watch.detector.adrift
+    assert crate.first_seen == EPOCH + timedelta(seconds=50)
+    assert watch.look(lamps, times=8) == ()

@@ -8,6 +8,7 @@ comparison is by normalised gradients, so that light which comes, goes or drifts
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from vision.core.frames import Image
 from vision.core.geometry import Box, iou
 from vision.core.registry import Zone, ZoneKind
 from vision.core.scene import ChangeObject
+from vision.detectors import change_record as record
 from vision.detectors.change_measure import MEASURES, Plane, structure
 from vision.detectors.change_memory import Lately, Mask, Past, ShortMemory, in_light_of, moved_back, shake
 from vision.detectors.change_regions import Region, regions
@@ -26,10 +28,12 @@ _SAME_IOU = 0.25
 _LEFT_BELOW = 0.75
 _CAME_ABOVE = 1.15  # edges now over edges before: put-down things measured 1.1 to 5.5, shadows 0.8 to 1.0
 _VISIBLE_SHARE = 0.5
+_KEEP_EVERY_S = 300.0
 _STILL_CHANGED_SHARE = 0.5
 _SHAKES = sorted(
     ((dy, dx) for dy in range(-3, 4) for dx in range(-3, 4)), key=lambda shift: shift[0] ** 2 + shift[1] ** 2
 )
+_SAME_VIEW = 0.4
 _FITS = 0.8
 _FITS_AT_ALL = 0.4
 _STRUCTURED = 6.0  # grey levels a pixel
@@ -40,7 +44,7 @@ _LEAST_STRUCTURE = 0.002
 class _Thing:
     id: int
     region: Region
-    portrait: Plane  # how it looked when it came
+    portrait: Plane | None  # how it looked when it came
     first_seen: datetime
     last_seen: datetime
     missed: int = 0
@@ -64,6 +68,7 @@ class ChangeDetector:
         self._last_look: datetime | None = None
         self._adrift = 0
         self._next_id = 0
+        self._kept: tuple[datetime, str, str] | None = None
         self._now: Mask | None = None
 
     @property
@@ -122,6 +127,57 @@ class ChangeDetector:
             return None
         return float(self._now[rows, columns][known].mean())
 
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values, some 20 kB; the reference is encoded anew every five minutes of scene time."""
+        if self._reference is None or self._valid is None or self._last_look is None:
+            return {}
+        if self._kept is None or (self._last_look - self._kept[0]).total_seconds() > _KEEP_EVERY_S:
+            kept = record.of_plane(self._reference), record.of_mask(self._valid)
+            self._kept = (self._last_look, *kept)
+        things = [
+            {
+                "id": thing.id,
+                "region": record.of_region(thing.region),
+                "first_seen": record.of_time(thing.first_seen),
+                "last_seen": record.of_time(thing.last_seen),
+                "held": None if thing.held is None else record.of_plane(thing.held),
+            }
+            for thing in self._things
+        ]
+        return {
+            "reference": self._kept[1],
+            "valid": self._kept[2],
+            "last_look": record.of_time(self._last_look),
+            "next_id": self._next_id,
+            "things": things,
+        }
+
+    def restore(self, memory: dict[str, Any]) -> None:
+        """The inverse of `to_record`, for the same or redrawn zones.
+
+        Raises:
+            ValueError, KeyError, TypeError: the memory is not a change detector's; nothing was changed.
+        """
+        if not memory:
+            return
+        reference, valid = record.plane_of(memory["reference"]), record.mask_of(memory["valid"])
+        if reference.shape != valid.shape:
+            raise ValueError(f"reference and mask should be alike, got {reference.shape} and {valid.shape}")
+        things = [
+            _Thing(
+                int(row["id"]),
+                record.region_of(row["region"], reference.shape),
+                None,
+                datetime.fromisoformat(row["first_seen"]),
+                datetime.fromisoformat(row["last_seen"]),
+                held=None if row["held"] is None else record.plane_of(row["held"]),
+            )
+            for row in memory["things"]
+        ]
+        last_look, next_id = datetime.fromisoformat(memory["last_look"]), int(memory["next_id"])
+        self._start(reference, valid)
+        self._things, self._last_look, self._next_id = things, last_look, next_id
+
     def _working(self, image: Image) -> Plane:
         height, width = image.shape[:2]
         scale = min(1.0, self._settings.width_px / width)
@@ -141,12 +197,6 @@ class ChangeDetector:
         lately = self._memory.lately()
         difference = self._measure(lately.picture, self._reference)
         changed = (difference > self._settings.threshold) & lately.steady & self._valid
-        judged = self._ground & lately.known & self._valid
-        if judged.sum() and (changed & judged).sum() > self._settings.relearn_share * judged.sum():
-            self._adrift += 1
-            if self._adrift >= self._settings.adrift_looks:
-                self._relearn(lately)
-            return
         self._adrift = 0
         found = regions(changed & self._ground, difference, lately.picture, self._reference, self._settings)
         self._keep(at, [region for region in found if region.added >= _CAME_ABOVE], picture, visible)
@@ -188,6 +238,9 @@ class ChangeDetector:
 
     def _is_same(self, thing: _Thing, picture: Plane, visible: Mask) -> bool:
         """Whether it still looks as it did when it came, where it was or a shake of the camera beside it."""
+        if thing.portrait is None:  # remembered by a worker before us
+            thing.portrait = picture
+            return True
         rows, columns = np.nonzero(thing.region.mask)
         top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
         seen = (thing.region.mask & visible)[top:bottom, left:right]
@@ -237,18 +290,33 @@ class ChangeDetector:
         return lit, float((self._measure(lit, self._reference)[ground] < self._settings.threshold).mean())
 
     def _drift(self, picture: Plane, visible: Mask) -> None:
-        """The view moved: say nothing until it has stayed where it is now, then begin anew."""
+        """Say nothing until the view has stayed as it is now; then go on by the new light, or in the new place."""
         self._adrift += 1
-        if self._adrift >= self._settings.adrift_looks:
+        if self._adrift < self._settings.adrift_looks:
+            return
+        if self._is_same_view(picture, visible):
+            self._relearn(picture, visible)
+        else:
             self._start(picture, visible)
 
-    def _relearn(self, lately: Lately) -> None:
+    def _is_same_view(self, picture: Plane, visible: Mask) -> bool:
+        """Edges are where they were, whatever the light makes of them: by the correlation of edge strengths."""
+        assert self._reference is not None
+        assert self._valid is not None
+        both = visible & self._valid
+        here, there = structure(picture)[both], structure(self._reference)[both]
+        if here.size < 2 or here.std() == 0 or there.std() == 0:
+            return False
+        return float(np.corrcoef(here, there)[0, 1]) >= _SAME_VIEW
+
+    def _relearn(self, picture: Plane, known: Mask) -> None:
         """The light of the whole view changed: this is how it looks from now on, with the things that stood in it."""
         assert self._reference is not None
         assert self._valid is not None
-        self._reference = np.where(lately.known, lately.picture, self._reference)
+        self._reference = np.where(known, picture, self._reference)
+        self._memory = ShortMemory(self._settings)
         for thing in self._things:
-            thing.held = lately.picture
+            thing.held, thing.portrait = self._reference, None
             self._valid &= ~thing.region.mask
         self._adrift = 0
 

@@ -21,7 +21,6 @@ class ChangeSettings:
         least_area: least share of the view.
         least_side_px: thinner things (shadow edges, cables, lane marks) are no objects.
         least_fill: least share of its convex hull that a thing fills.
-        relearn_share: share of all zones changed at once from which it is the light or the view that changed.
         adrift_looks: looks in a row that do not fit the reference, after which it is learnt anew.
         most_shift_px: shake of the camera that is taken out; beyond it nothing is judged.
         same_below: mean difference within a thing from its own first picture up to which it is the same still thing;
@@ -43,7 +42,6 @@ class ChangeSettings:
     least_area: float = 0.0012
     least_side_px: float = 9.0
     least_fill: float = 0.4
-    relearn_share: float = 0.5
     adrift_looks: int = 3
     most_shift_px: float = 6.0
     same_below: float = 0.12

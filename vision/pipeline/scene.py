@@ -15,6 +15,7 @@ from vision.core.geometry import Box, contains, iou
 from vision.core.registry import Camera, View, Zone
 from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
 from vision.detectors.change import ChangeDetector
+from vision.detectors.quality import QualityGate
 from vision.pipeline.close_look import CloseLook, Detect, joined
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
@@ -62,6 +63,7 @@ class SceneAnalyser:
         self._tracker = StaticTracker(self._track)
         self._change = change or ChangeDetector(view.zones)
         self._arrived: set[int] = set()
+        self._quality = QualityGate()
         self._close_look = None if close_look is None else CloseLook(close_look)
         self._points = {zone.id: _inner_points(zone) for zone in view.zones}
 
@@ -79,6 +81,9 @@ class SceneAnalyser:
         size = (width, height)
         people, vehicles = detections.of(*PEOPLE), detections.of(*VEHICLES)
         covers = _boxes(people, size) + _boxes(vehicles, size)
+        quality = self._quality.judge(frame.captured_at, frame.image, covers)
+        if not quality.usable:
+            return self._unusable(frame, quality)
         changes = self._change.update(frame.captured_at, frame.image, covers)
         changes, detections = self._named(frame, changes, detections)
         held = [change.box for change in changes]
@@ -92,7 +97,6 @@ class SceneAnalyser:
             people=_boxes(people, size),
             vehicles=_boxes(vehicles, size),
             hidden={zone.id: _hidden_share(self._points[zone.id], covers) for zone in self._view.zones},
-            quality=Quality(),
             changes=changes,
             changes_known=not self._change.adrift,
             size=size,
@@ -110,6 +114,17 @@ class SceneAnalyser:
             model=self._model_version,
         )
         return self._book.judge(self._view, scene)
+
+    def _unusable(self, frame: Frame, quality: Quality) -> Scene:
+        """What a bad picture adds up to: nothing, and nothing that stood there is forgotten."""
+        return Scene(
+            camera_id=self._camera.id,
+            at=frame.captured_at,
+            time_source=frame.time_source,
+            quality=quality,
+            size=(frame.image.shape[1], frame.image.shape[0]),
+            model=self._model_version,
+        )
 
     def _named(
         self, frame: Frame, changes: tuple[ChangeObject, ...], detections: Detections
@@ -140,14 +155,21 @@ class SceneAnalyser:
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values: what a restarted worker needs so that no dwell is lost."""
-        return {"tracker": self._tracker.to_record(), "arrived": sorted(self._arrived)}
+        return {
+            "tracker": self._tracker.to_record(),
+            "arrived": sorted(self._arrived),
+            "change": self._change.to_record(),
+            "quality": self._quality.to_record(),
+        }
 
     def restore(self, record: dict[str, Any]) -> None:
         """Go on from `to_record`.
 
         Raises:
-            ValueError, KeyError, TypeError: the record is not an analyser's; nothing was changed.
+            ValueError, KeyError, TypeError: the record is not an analyser's.
         """
+        self._change.restore(record["change"])
+        self._quality.restore(record["quality"])
         tracker, arrived = StaticTracker.from_record(record["tracker"], self._track), set(map(int, record["arrived"]))
         self._tracker, self._arrived = tracker, arrived
 
