@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import absent
+from tests.servers import postgresql
 from vision.core.registry import Camera, Speaker, View, Zone, ZoneKind
 from vision.hub.incidents import IncidentService
 from vision.hub.surroundings import CitySurroundings
@@ -12,9 +14,29 @@ from vision.testing import ManualClock
 SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
 
 
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    if not postgresql.available():
+        absent("needs Debian's postgresql")
+    with postgresql.cluster() as url:
+        yield url
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path}/hub.db")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def city_database(postgresql_url: str) -> Iterator[Database]:
+    """PostgreSQL, empty."""
+    database = Database(postgresql_url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
     database.migrate()
     yield database
     database.close()

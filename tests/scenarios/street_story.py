@@ -22,8 +22,11 @@ from vision.core.geometry import Box, Point, Polygon
 from vision.core.incidents import CaseStatus, DeliveryKind, DeliveryStatus, Verdict
 from vision.core.registry import Camera, Hours, Speaker, View, Zone, ZoneKind
 from vision.hub.incidents import IncidentService
+from vision.hub.keep import Keeper
+from vision.hub.offences import OffenceBook
 from vision.hub.suppressions import RejectRule, Suppressions
 from vision.hub.surroundings import CitySurroundings
+from vision.incidents.codes import standard
 from vision.incidents.events import (
     CaseStatusReported,
     Event,
@@ -81,7 +84,9 @@ class Looker:
 class Story:
     """A story in the making: the file's words, the clock, and the hub under test."""
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    def __init__(self, path: Path, folder: Path, keeper: Keeper | None = None) -> None:
+        self.keeper = keeper
+        self._stirred = False
         self.words: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         self.day = date.fromisoformat(str(self.words.get("day", "2026-07-01")))
         self.begin = self._time(self.words["from"])
@@ -128,10 +133,21 @@ class Story:
         self.around = city
         platforms = self.words.get("platforms", ["city"])
         service = IncidentService(
-            self.database, self.clock, city, route=lambda _type, _district: platforms, suppressions=self.suppressions
+            self.database,
+            self.clock,
+            city,
+            route=lambda _type, _district: platforms,
+            suppressions=self.suppressions,
+            offences=OffenceBook(),
+            standard=standard("gbt30428-2013"),
+            keeper=self.keeper,
+            nudge=self._stir,
         )
         service.load()
         return service
+
+    def _stir(self) -> None:
+        self._stirred = True
 
     def _suppress(self, entry: dict[str, Any]) -> None:
         self.suppressions.add(
@@ -216,7 +232,9 @@ class Story:
             while self.acts and self.acts[0][0] <= now:
                 self._act(self.acts.pop(0)[1])
             self.service.fire_timers()
-            self._answer_outbox()
+            while self._stirred:
+                self._stirred = False
+                self._answer_outbox()
             self.clock.advance(self.tick.total_seconds())
 
     def _looks(self, until: datetime) -> Iterator[Finding]:
@@ -260,6 +278,7 @@ class Story:
         )
 
     def _act(self, what: str) -> None:
+        self._stir()
         actor, _, deed = what.partition(" ")
         if actor == "hub":
             self.service = self._service()
@@ -343,6 +362,8 @@ class Story:
                     "began": _clock(row.began_at, self.day),
                     "ended": _clock(row.ended_at, self.day),
                     "things": row.object_count,
+                    "colour": row.colour,
+                    "code": row.event_code,
                     "log": list(
                         session.scalars(select(LogRow.cause).where(LogRow.incident_id == row.id).order_by(LogRow.seq))
                     ),

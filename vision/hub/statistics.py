@@ -72,7 +72,7 @@ def items(session: Session, since: datetime, until: datetime, districts: Sequenc
 
 def _first(session: Session, query: Any, key: Any, since: datetime, until: datetime) -> dict[str, datetime]:
     wide = query.where(CaseRow.filed_at.is_not(None), CaseRow.filed_at >= since, CaseRow.filed_at < until + _LATER)
-    return dict(session.execute(wide.group_by(key)).tuples())
+    return {row[0]: row[1] for row in session.execute(wide.group_by(key))}
 
 
 _LATER = timedelta(days=30)  # a case may be filed that long after its alert and still count
