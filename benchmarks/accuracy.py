@@ -25,12 +25,14 @@ INPUT_PX = 640  # size buckets are told in pixels of an input this wide
 NIGHT_LUMA = 70.0  # a photograph whose mean brightness (0–255) is lower counts as night
 QUICK_PHOTOGRAPHS = 100
 _CHUNK = 32
+_NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared/data/garbage-street-cn/data.yaml"
+"""Measured on when no set is named: the development photographs that may lie beside the checkout."""
 _TARGETS = {"map50": 0.90, "map50_garbage": 0.83, "map5095": 0.68}  # for the garbage classes' own set
 _GARBAGE = {"garbage", "garbage_bin", "overflow"}
 
 
 def extend(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, metavar="data.yaml", help="a set in YOLO's layout")
+    parser.add_argument("--data", type=Path, default=None, metavar="data.yaml", help="a set in YOLO's layout")
     parser.add_argument("--split", default="val", help="train, val (or valid) or test")
     parser.add_argument("--model", default="", help="a name in the catalogue (its default without) or a model file")
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE_FILE, metavar="FILE", help="a models.yaml")
@@ -41,7 +43,10 @@ def extend(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> list[Result]:
     """Measure, and tell what the figures rest on."""
-    labelled = read_split(args.data, args.split)
+    data = args.data or _NEIGHBOUR
+    if args.data is None and not data.is_file():
+        raise NotThereError("no photographs to measure on: name a set in YOLO's layout with --data data.yaml")
+    labelled = read_split(data, args.split)
     limit = args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0)
     pictures = _spread(labelled.pictures, limit)
     detector = open_detector(args.model, device=args.device, decoding=MEASURING, catalogue_file=args.catalogue)
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> list[Result]:
         detector.close()
     nights = sum(look.night for look in looks)
     print(
-        f"{detector.version} on {len(pictures)} photographs of {args.data} ({args.split}), {nights} of them dark "
+        f"{detector.version} on {len(pictures)} photographs of {data} ({args.split}), {nights} of them dark "
         f"(mean brightness below {NIGHT_LUMA:g})"
     )
     if missing:

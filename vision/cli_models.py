@@ -1,32 +1,31 @@
 """`vision models`: list, pull, verify and export."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vision.core.errors import ConfigError, ModelFileError
-from vision.detectors import catalogue as models
-from vision.detectors.download import Progress, Wanted, fetch
-from vision.detectors.modelfile import check_file
 
 app = typer.Typer(
     no_args_is_help=True, help="The models that detect: what there is, whether it is whole, other formats."
 )
 
-CatalogueFile = Annotated[
-    Path, typer.Option("--catalogue", metavar="FILE", help="A models.yaml of one's own.", show_default=False)
-]
+CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", metavar="FILE", help="A models.yaml of one's own.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names in the catalogue; all without.")]
 
 
 @app.command("list")
-def list_models(catalogue: CatalogueFile = models.CATALOGUE_FILE) -> None:
+def list_models(catalogue: CatalogueFile = None) -> None:
     """Show every model with its licence, input size, whether its files are here, and its measured accuracy."""
-    found = models.read_catalogue(catalogue)
+    from vision.detectors import catalogue as models
+
+    file = catalogue or models.CATALOGUE_FILE
+    found = models.read_catalogue(file)
     for name, entry in found.models.items():
-        missing = [path for path in entry.files if not (catalogue.parent / path).is_file()]
+        missing = [path for path in entry.files if not (file.parent / path).is_file()]
         state = "here" if not missing else f"{len(missing)} of {len(entry.files)} files missing"
         height, width = entry.input_px
         default = " (default)" if name == found.default else ""
@@ -37,13 +36,18 @@ def list_models(catalogue: CatalogueFile = models.CATALOGUE_FILE) -> None:
 
 
 @app.command()
-def pull(names: Names = None, catalogue: CatalogueFile = models.CATALOGUE_FILE) -> None:
+def pull(names: Names = None, catalogue: CatalogueFile = None) -> None:
     """Fetch the files of models that are missing or damaged, and check each against its digest."""
-    found = models.read_catalogue(catalogue)
+    from vision.detectors import catalogue as models
+    from vision.detectors.download import Wanted, fetch
+    from vision.detectors.modelfile import check_file
+
+    listed = catalogue or models.CATALOGUE_FILE
+    found = models.read_catalogue(listed)
     fetched = 0
     for name in names or found.models:
         for path, entry in models.model_entry(found, name).files.items():
-            file = catalogue.parent / path
+            file = listed.parent / path
             try:
                 check_file(file, entry.sha256)
                 continue
@@ -57,10 +61,13 @@ def pull(names: Names = None, catalogue: CatalogueFile = models.CATALOGUE_FILE) 
 
 
 @app.command()
-def verify(names: Names = None, catalogue: CatalogueFile = models.CATALOGUE_FILE) -> None:
+def verify(names: Names = None, catalogue: CatalogueFile = None) -> None:
     """Check every file against its digest; one sentence for each that is missing or changed."""
-    found = models.read_catalogue(catalogue)
-    problems = models.verify(found, catalogue.parent, names or ())
+    from vision.detectors import catalogue as models
+
+    file = catalogue or models.CATALOGUE_FILE
+    found = models.read_catalogue(file)
+    problems = models.verify(found, file.parent, names or ())
     if problems:
         raise ModelFileError("\n".join(problems))
     print(f"{', '.join(names or found.models)}: every file is whole")
@@ -76,10 +83,12 @@ def export(
         Path | None, typer.Option(metavar="FOLDER", help="Pictures to quantise to int8 with (OpenVINO).")
     ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="How many of them at most.")] = 300,
-    catalogue: CatalogueFile = models.CATALOGUE_FILE,
+    catalogue: CatalogueFile = None,
 ) -> None:
     """Write a PyTorch model as OpenVINO or ONNX, in int8 with `--calibrate`."""
-    spec = models.find_spec(model, "cuda", catalogue)  # the file a GPU would run is the .pt
+    from vision.detectors import catalogue as models
+
+    spec = models.find_spec(model, "cuda", catalogue or models.CATALOGUE_FILE)  # the file a GPU would run is the .pt
     input_px = _size(size)
     files = [] if calibrate is None else _pictures(calibrate, pictures)
     models.require_backend("ultralytics")
@@ -106,7 +115,7 @@ def _pictures(folder: Path, count: int) -> list[Path]:
     return files[::step][:count]
 
 
-def _progress(path: str) -> Progress:
+def _progress(path: str) -> Callable[[int, int], None]:
     def show(done: int, total: int) -> None:
         if sys.stderr.isatty():
             print(f"\r{path}: {100 * done // total} %", end="" if done < total else "\n", file=sys.stderr, flush=True)
