@@ -283,6 +283,7 @@ class ReplayServer:
             quit_after = float(faults.get("quit", 0))
             client.quit_s = self.clock.monotonic_s() + quit_after if quit_after else None
             client.timeline.clients.append(client)
+            client.timeline.reported_s = -1e9  # a new client learns the clock with its first picture
 
     def _describe(self, client: _Client, path: str, faults: dict[str, str]) -> tuple[str, str]:
         name, _, number = unquote(path).strip("/").partition("/")

@@ -55,20 +55,21 @@ def new_context(how: Decode) -> VideoCodecContext:
     Raises:
         NotThereError: the device asked for is not on this machine.
     """
-    hwaccel = None
-    if how.hardware:
-        hwaccel = hardware(how.hardware)
-    context = av.CodecContext.create(how.codec, "r", hwaccel)
-    assert isinstance(context, VideoCodecContext)
-    context.thread_count = 1
-    context.flags |= Flags.output_corrupt
-    if not how.keep_full:
-        # Deblocking changes nothing that a picture a third the size would show (over 45 dB), and costs a tenth.
-        context.options = {"skip_loop_filter": "all"}
+    accelerator = hardware(how.hardware) if how.hardware else None
     try:
+        context = av.CodecContext.create(how.codec, "r", accelerator)
+        assert isinstance(context, VideoCodecContext)
+        context.thread_count = 1
+        context.flags |= Flags.output_corrupt
+        if not how.keep_full:
+            # Deblocking changes nothing that a picture a third the size would show (over 45 dB), and costs a tenth.
+            context.options = {"skip_loop_filter": "all"}
         context.open()
-    except av.error.FFmpegError as error:
-        raise NotThereError(f"cannot decode {how.codec} on {how.hardware or 'the CPU'}: {error.strerror}") from None
+    except (av.error.FFmpegError, OSError, RuntimeError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise NotThereError(f"cannot decode {how.codec} on {how.hardware or 'the CPU'}: {reason}") from None
+    if how.hardware and not context.is_hwaccel:
+        raise NotThereError(f"cannot decode {how.codec} on {how.hardware}: this FFmpeg has no such decoder")
     return context
 
 

@@ -102,6 +102,8 @@ class LiveSource:
                     yield frame
                 del frame
         except SourceError as error:
+            if self._stopping:
+                return  # our own closing reads like the camera's
             raise type(error)(f"lost {self.camera.safe_url}: {error}") from None
         except OSError as error:
             if self._stopping:
