@@ -90,7 +90,14 @@ def recipe_file(tmp_path: Path, data_yaml: Path, cutouts: Path, base_weights: Pa
                 "augment": {"paste_as": {"garbage_bag": "garbage"}},
                 "stages": [
                     {"train": "garbage", "batches": 2, "learning_rate": 0.001, "warmup_batches": 1},
-                    {"train": "all", "batches": 2, "learning_rate": 0.001, "warmup_batches": 1, "close_mosaic": 1},
+                    {
+                        "train": "all",
+                        "batches": 2,
+                        "learning_rate": 0.001,
+                        "warmup_batches": 1,
+                        "close_mosaic": 1,
+                        "frozen_layers": 2,
+                    },
                 ],
                 "validate_every": 2,
                 "checkpoint_every": 1,

@@ -65,17 +65,19 @@ def test_backbone_stays_to_the_bit_while_only_the_garbage_branch_is_trained(reci
     assert changed == {"garbage"}
 
 
-def test_every_layer_is_trained_in_the_last_stage(recipe_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_every_layer_is_trained_but_those_to_be_frozen(recipe_file: Path, tmp_path: Path, frozen: int) -> None:
     recipe = read_recipe(recipe_file)
     run = new_run(recipe, tmp_path / "out")
     before = {name: value.detach().clone() for name, value in run.net.named_parameters()}
     split = read_split(recipe.data.garbage, "train")
     numbers = batches(open_photographs(recipe, split, []), 6, recipe, range(4), 0)
-    run.begin_stage(recipe.stages[1])
+    stage = recipe.stages[1].model_copy(update={"frozen_layers": frozen})
+    run.begin_stage(stage)
     for batch in numbers:
-        run.step(recipe.stages[1], batch)
+        run.step(stage, batch)
     changed = {layer_of(name) for name, value in run.net.named_parameters() if not torch.equal(value, before[name])}
-    assert changed == {layer_of(name) for name in before}
+    assert changed == {layer_of(name) for name in before} - {f"backbone.{number}" for number in range(frozen)}
 
 
 @pytest.mark.slow

@@ -98,7 +98,8 @@ class Run:
         self.net.load_state_dict(content["net"])
         self.average.load_state_dict(content["average"])
         if content["optimizer"] is not None and self.progress.stage < len(self.recipe.stages):
-            self._optimizer = self._optimizer_for(self.recipe.stages[self.progress.stage])
+            self.begin_stage(self.recipe.stages[self.progress.stage])
+            assert self._optimizer is not None
             self._optimizer.load_state_dict(content["optimizer"])
         return True
 
