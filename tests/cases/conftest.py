@@ -131,7 +131,7 @@ class Outbox:
             dispatcher.run_once()
             if until() if until else all(row.status in {"delivered", "dead"} for row in self.rows()):
                 return
-            self.clock.advance(5)
+            self.clock.advance(20)
 
 
 @pytest.fixture
