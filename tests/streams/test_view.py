@@ -133,3 +133,11 @@ def test_zones_go_with_a_small_shift() -> None:
     zone = Zone("z", ZoneKind.KEEP_CLEAR, ((0.0, 0.5), (0.5, 0.5), (0.98, 0.9)))
     shifted = moved(replace(View(), zones=(zone,)), (0.04, -0.02)).zone("z").polygon
     assert np.allclose(shifted, [(0.04, 0.48), (0.54, 0.48), (1.0, 0.88)])
+
+
+def test_an_odd_first_look_is_not_the_reference_for_ever(shared: Path) -> None:
+    """This recording begins with a glimpse of another camera."""
+    looks = looks_of(shared / "data/clips/lane_night_parked_motorbike_43s.mp4", 2.0)[:8]
+    guard = ViewGuard()
+    usable = [guard.look(look).usable for look in looks]
+    assert usable == [True, False, *[True] * 6]

@@ -66,6 +66,8 @@ class ViewLimits:
         confirm: looks in a row that must say the same before a good view is called bad, or a bad one good.
         frozen_looks: identical pictures in a row that no live camera sends.
         learn: how fast the reference follows the seasons, share per good look.
+        young: good looks that a reference must have had; until then, looks that agree with each other and not with
+            it replace it, since the first look of all may have been the odd one.
     """
 
     agree: float = 0.35
@@ -75,6 +77,7 @@ class ViewLimits:
     confirm: int = 2
     frozen_looks: int = 5
     learn: float = 0.02
+    young: int = 3
 
 
 @dataclass(slots=True)
@@ -102,6 +105,7 @@ class ViewGuard:
     _last: Image | None = None
     _shape: tuple[int, ...] = ()
     _same: int = 0
+    _good: int = 0
 
     def learn(self, *images: Image) -> None:
         """Take the view as it is now for its reference; several looks cancel passers-by out."""
@@ -111,13 +115,16 @@ class ViewGuard:
         self._where = _where_edges(images[0])
         self._sharpness = float(np.mean([_fine(image, self._where) for image in images]))
         self._doubts.clear()
+        self._good = self.limits.young + 1
         self._held = ViewVerdict(ViewState.GOOD, usable=True)
 
     def look(self, image: Image) -> ViewVerdict:
         """The verdict after this look; it changes only when `confirm` looks in a row agree on the change."""
         if self._reference is None or image.shape != self._shape:
             self.learn(image)  # the first look, or the camera's resolution was changed
+            self._good = 0
         verdict = self._judge(image)
+        self._good += verdict.usable
         if verdict.state is self._held.state:
             self._doubts.clear()
             self._held = verdict
@@ -126,6 +133,10 @@ class ViewGuard:
             self._doubts.clear()
         self._doubts.append(verdict)
         if len(self._doubts) >= self.limits.confirm:
+            if verdict.state is ViewState.MOVED and self._good <= self.limits.young:
+                self.learn(image)
+                self._good = 0
+                return self._held
             self._doubts.clear()
             self._held = verdict
             return verdict
