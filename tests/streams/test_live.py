@@ -138,6 +138,15 @@ def test_not_an_rtsp_server(footage: Path) -> None:
             LiveSource(camera(f"rtsp://127.0.0.1:{web.server_port}/x"), SystemClock()).open()
 
 
+def test_closing_ends_an_opening_that_hangs(replay: ReplayServer) -> None:
+    source = LiveSource(camera(replay.url(CLIP, 8, silent=1), open_timeout_s="60"), SystemClock())
+    timer = threading.Timer(0.3, source.close)
+    timer.start()
+    with pytest.raises(SourceError, match="cannot open"):
+        source.open()
+    timer.join()
+
+
 def test_closing_says_teardown(replay: ReplayServer) -> None:
     before = replay.torn_down
     for number in range(5):

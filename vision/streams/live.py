@@ -86,6 +86,9 @@ class LiveSource:
         reader.parameter_sets = {codec.nal_type[unit[0]]: unit for unit in track.parameter_sets if unit}
         self._how = Decode(track.codec, self._look_px, self._options.keep_full, self._options.hardware)
         self.reader = reader
+        if self._stopping:
+            self._client.close()
+            raise SourceError(f"{self.camera.safe_url} was closed while it opened")
         sock.setblocking(False)
         self._sock = sock
         self._early = early
@@ -113,11 +116,9 @@ class LiveSource:
             self._client.close()
 
     def close(self) -> None:
-        """Wakes a reading thread, which then says TEARDOWN; with none reading it is said here."""
+        """Says TEARDOWN and wakes the thread that opens or reads."""
         self._stopping = True
-        sock = self._sock
-        if sock is not None:
-            self._client.close()
+        self._client.close()
 
     def figures(self) -> SourceFigures:
         stream = self.reader.figures if self.reader else StreamFigures()

@@ -147,6 +147,7 @@ class PacketReader:
         ticks = int.from_bytes(b[at + 8 : at + 12], "big")
         unit = self._unit
         if unit is not None and ticks != self._unit_ticks:
+            unit.broken = unit.broken or seq != self._unit_seq  # its last packets may be the missing ones
             self._end_unit(unit)
             unit = None
         if unit is None:

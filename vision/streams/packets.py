@@ -41,14 +41,16 @@ def coded_pictures(
     for buffer, at, begin, stop in _packets(segments, channel):
         seq = buffer[at + 6] << 8 | buffer[at + 7]
         now = int.from_bytes(buffer[at + 8 : at + 12], "big")
+        gap = next_seq >= 0 and seq != next_seq
+        next_seq = (seq + 1) & 0xFFFF
         if now != ticks:
+            unit.broken = unit.broken or gap  # the missing may be this one's end or the next one's beginning
             sets |= unit.parameter_sets
             sound = not unit.broken and (sound or unit.key)
             if sound and unit.data:
                 yield CodedPicture(annex_b(sets if unit.key else {}, unit), ticks, unit.key)
             unit, ticks = AccessUnit(codec), now
-        unit.broken = unit.broken or (next_seq >= 0 and seq != next_seq)
-        next_seq = (seq + 1) & 0xFFFF
+        unit.broken = unit.broken or gap
         unit.add(buffer, begin, stop)
     # The last picture may still be arriving: only a marker says that it is whole, and the next one says it as well.
 

@@ -73,8 +73,7 @@ class RtspClient:
                 self._setup(self.track)
                 # Most clients send this Range, so it is what cameras were tried with.
                 self._request("PLAY", self._control, {"Session": self.session, "Range": "npt=0.000-"})
-            assert self._sock is not None
-            return self._sock, bytes(self._inbox)
+            return self._open_sock(), bytes(self._inbox)
 
     def keep_alive_request(self) -> bytes:
         """The bytes to send at least every `session_timeout_s`."""
@@ -141,9 +140,9 @@ class RtspClient:
             SourceRefusedError: any status that is not 2xx or 3xx.
         """
         for attempt in range(2):
-            assert self._sock is not None
-            self._sock.settimeout(self._left_s())
-            self._sock.sendall(self._rendered(method, url, headers))
+            sock = self._open_sock()
+            sock.settimeout(self._left_s())
+            sock.sendall(self._rendered(method, url, headers))
             reply = self._reply()
             challenges = reply.headers.get("www-authenticate", [])
             if reply.status == 401 and attempt == 0 and self._credentials and self._credentials.challenged(challenges):
@@ -191,14 +190,19 @@ class RtspClient:
             del self._inbox[:size]
 
     def _receive(self) -> None:
-        assert self._sock is not None
-        self._sock.settimeout(self._left_s())
-        data = self._sock.recv(65536)
+        sock = self._open_sock()
+        sock.settimeout(self._left_s())
+        data = sock.recv(65536)
         if not data and self._inbox and not self._inbox.startswith(b"RTSP"):
             raise SourceRefusedError("does not speak RTSP")
         if not data:
             raise SourceError("closed the connection")
         self._inbox += data
+
+    def _open_sock(self) -> socket.socket:
+        if self._sock is None:
+            raise SourceError("closed on this side")  # by another thread, in the middle of the conversation
+        return self._sock
 
     def _left_s(self) -> float:
         left_s = self._deadline_s - time.monotonic()
