@@ -189,5 +189,5 @@ def test_a_voice_arrives_at_an_onvif_camera(tmp_path: Path, city: City) -> None:
         heard = heard_by(tmp_path)
     kept = ear.told[-1].announcement
     assert kept is not None
-    assert kept.proof["dropped_s"] == 0
+    assert kept.proof["dropped_s"] < 0.5
     assert find(chime(), heard).score > 0.99

@@ -20,13 +20,16 @@ _VERSION = 1  # raise when the same words would sound different
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """`languages`: what is said, in this order, for a text that has them."""
+    """`languages`: what is said, in this order, for a text that has them.
+
+    `longest_s`: words beyond are cut off; well under the minute after which the outbox thinks a sender lost.
+    """
 
     target_lufs: float = -16.0
     with_chime: bool = True
     languages: tuple[str, ...] = ("zh",)
     pause_s: float = 0.25
-    longest_s: float = 60.0
+    longest_s: float = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -134,6 +134,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             invite(Accounts(database, clock, city.access), f"http://127.0.0.1:{server.port}")
         running.start()
         stack.callback(running.stop)
+        stack.callback(loudspeakers.announcer.floor.stop_all, "hub")  # nobody waits for the end of a phrase
         yield RunningHub(running, server, database, registry, ground.board)
 
 
