@@ -1,10 +1,12 @@
 """A case to tell platforms of, and every kind of platform connected to the sandbox as a city would configure it."""
 
 import hashlib
+import weakref
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import httpx
 from pydantic import TypeAdapter
 
 from vision.cases.build import Surroundings, build_platform
@@ -56,4 +58,9 @@ def connect(
     blobs = MemoryBlobs()
     blobs.put(KEY, PICTURE, media_type="image/jpeg")
     links = Links("http://hub.example", "link-secret", timedelta(days=1), clock)
-    return build_platform(config, Surroundings(blobs, links, clock))
+    if config.tls.ca_file is not None:
+        return build_platform(config, Surroundings(blobs, links, clock))
+    transport = httpx.HTTPTransport()
+    platform = build_platform(config, Surroundings(blobs, links, clock, transport))
+    weakref.finalize(platform, transport.close)  # so that no test leaves a connection open behind it
+    return platform

@@ -19,6 +19,7 @@ def test_a_citys_own_authority_is_taken(tmp_path: Path) -> None:
     with sandbox.serve(ssl_certfile=str(made.certificate), ssl_keyfile=str(made.key)) as url:
         trusting = connect("webhook", url, SystemClock(), overrides={"tls": {"ca_file": str(made.certificate)}})
         assert trusting.file(example_draft()).case_id == "SB000001"
+        trusting.close()
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,10 @@ def test_a_bad_certificate_is_told_and_nothing_is_sent(
     sandbox = SandboxPlatform()
     overrides = {"tls": {"ca_file": str(made.certificate)}} if trusted else {}
     with sandbox.serve(ssl_certfile=str(made.certificate), ssl_keyfile=str(made.key)) as url:
+        platform = connect("webhook", url, SystemClock(), overrides=overrides)
         with pytest.raises(RetryLater, match="certificate") as caught:
-            connect("webhook", url, SystemClock(), overrides=overrides).file(example_draft())
+            platform.file(example_draft())
+        platform.close()
         assert ("expired" in str(caught.value)) is trusted
     assert not caught.value.outcome_unknown
     assert sandbox.cases.count() == 0
