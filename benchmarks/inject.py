@@ -223,10 +223,12 @@ def run(args: argparse.Namespace) -> list[Result]:
     done: list[Incident] = []
     empty: list[Played] = []
     sheet: list[Image] = []
+    print(f"{synthetic.LABEL}: cut-outs pasted into real footage, {args.every_s:g} s between looks, time stretched")
     try:
         for folder, site in sites(args):
             where = street(site, folder, detector)
             empty.append(nothing(where, chain))
+            print(events.account(empty[-1:]), flush=True)
             for of_type in types:
                 cutouts = synthetic.read_cutouts(args.cutouts, synthetic.CUTOUTS_OF_TYPE[of_type.value])
                 for cutout in random.sample(cutouts, min(count, len(cutouts))):
@@ -234,11 +236,10 @@ def run(args: argparse.Namespace) -> list[Result]:
                     played = incident(where, of_type, cutout, random, chain)
                     if played is not None:
                         done.append(played)
+                        print(events.account([played.played]), flush=True)
                         sheet += mistakes(where, cutout, played, state)
     finally:
         detector.close()
-    print(f"{synthetic.LABEL}: cut-outs pasted into real footage, {args.every_s:g} s between looks, time stretched")
-    print(events.account([one.played for one in done] + empty))
     if args.sheet is not None and sheet:
         write_sheet(sheet, args.sheet)
     return figures(done, empty)

@@ -4,9 +4,11 @@ import pytest
 
 from tests.rules.scenes import AT, IN_LEFT, IN_RIGHT, RIGHT, scene, thing, view, zone
 from vision.core.findings import Finding, FindingState, Subtype, ViolationType
+from vision.core.geometry import Box
 from vision.core.registry import View, Zone, ZoneKind
-from vision.core.scene import Scene
+from vision.core.scene import ChangeObject, Scene
 from vision.rules.book import RuleBook
+from vision.rules.settings import GarbageSettings, RuleSettings
 
 PAVEMENT = zone(ZoneKind.PAVEMENT)
 
@@ -91,3 +93,36 @@ def test_it_counts_in_its_own_zone_only() -> None:
     other = zone(ZoneKind.PAVEMENT, RIGHT, "other")
     found = {f.zone_id: f.state for f in RuleBook().judge(view(PAVEMENT, other), scene(thing("garbage", IN_RIGHT)))}
     assert found == {"z": FindingState.ABSENT, "other": FindingState.PRESENT}
+
+
+def dumped(box: Box = IN_LEFT) -> ChangeObject:
+    return ChangeObject(1, box, 0.01, AT - timedelta(seconds=320), AT, 0.8)
+
+
+def test_an_unknown_new_thing_on_pavement_is_dumped() -> None:
+    f = judged(PAVEMENT, scene(changes=(dumped(),)))
+    assert (f.state, f.subtype, f.dwelled) == (FindingState.PRESENT, Subtype.HEAPED_MATERIAL, True)
+    assert "乱堆杂物" in f.why.zh
+    settings = RuleSettings(garbage=GarbageSettings(unknown_is_heaped=False))
+    (off,) = (f for f in RuleBook(settings).judge(view(PAVEMENT), scene(changes=(dumped(),))) if "z" in f.zone_id)
+    assert off.state is FindingState.ABSENT
+
+
+@pytest.mark.parametrize("kind", [ZoneKind.KEEP_CLEAR, ZoneKind.SHOPFRONT])
+def test_where_goods_are_judged_an_unknown_thing_is_theirs(kind: ZoneKind) -> None:
+    assert judged(zone(kind), scene(changes=(dumped(),))).state is FindingState.ABSENT
+
+
+@pytest.mark.parametrize("name", ["bicycle", "car", "garbage_bin", "potted plant"])
+def test_a_thing_of_another_class_is_not_dumped(name: str) -> None:
+    assert judged(PAVEMENT, scene(thing(name), changes=(dumped(),))).state is FindingState.ABSENT
+
+
+def test_a_case_put_down_on_the_pavement_is() -> None:
+    assert judged(PAVEMENT, scene(thing("suitcase"), changes=(dumped(),))).state is FindingState.PRESENT
+
+
+def test_a_heap_and_its_own_change_are_one() -> None:
+    wider = (IN_LEFT[0] - 0.04, IN_LEFT[1] - 0.04, IN_LEFT[2] + 0.04, IN_LEFT[3] + 0.06)
+    f = judged(PAVEMENT, scene(thing("garbage"), changes=(dumped(wider),)))
+    assert [o.name for o in f.objects] == ["garbage"]

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.core.registry import Hours
@@ -34,6 +34,7 @@ def test_hours_are_local() -> None:
     assert permitted_by([BREAKFAST], datetime(2026, 7, 1, 7, 30, tzinfo=UTC), CHINA) is None
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.times(), st.times())  # noqa: DTZ001
 def test_a_stretch_and_its_complement_never_hold_together(local: datetime, a: time, b: time) -> None:
     at = local.replace(tzinfo=CHINA)

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracking.looks import BIKE, Sighting, at, detections, look, moved_by
@@ -120,6 +120,7 @@ def test_a_thing_with_somebody_at_it_says_so() -> None:
     assert objects[0].attended == pytest.approx(0.75)
 
 
+@settings(deadline=None)
 @given(
     step=st.floats(0.16, 3.0),
     interval_s=st.floats(0.04, 60.0),
@@ -137,6 +138,7 @@ def test_what_moves_never_stands(step: float, interval_s: float, angle: tuple[fl
         assert not any(o.still for o in objects if o.last_seen == at(i * interval_s))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.2, 300.0), min_size=2, max_size=30), st.data())
 def test_dwell_is_scene_time_whatever_the_intervals(gaps: list[float], data: st.DataObject) -> None:
     tracker, now = StaticTracker(), 0.0
@@ -149,6 +151,7 @@ def test_dwell_is_scene_time_whatever_the_intervals(gaps: list[float], data: st.
     assert bike.still == (now >= TrackSettings().settle_s)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["seen", "covered", "missed", "other"]), max_size=25), st.integers(0, 25))
 def test_a_restart_in_between_changes_nothing(script: list[str], cut: int) -> None:
     views: dict[str, list[Sighting]] = {
@@ -165,12 +168,12 @@ def test_a_restart_in_between_changes_nothing(script: list[str], cut: int) -> No
 
 
 def test_its_memory_is_bounded() -> None:
-    settings = TrackSettings(most_places=20)
-    tracker = StaticTracker(settings)
-    for s in range(60):
+    few = TrackSettings(most_places=20)
+    tracker = StaticTracker(few)
+    for s in range(30):
         crowd: list[Sighting] = [("chair", (x / 50, s / 61, x / 50 + 0.01, s / 61 + 0.01), 0.9) for x in range(40)]
         assert len(tracker.update(at(s * 10), detections(*crowd), (1000, 1000))) <= 20
-    assert all(len(place["recent"]) <= settings.memory for place in tracker.to_record()["places"])
+    assert all(len(place["recent"]) <= few.memory for place in tracker.to_record()["places"])
 
 
 def test_no_detections_at_all_is_a_look_too() -> None:

@@ -2,15 +2,19 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from vision.config.schema import CityConfig, load
 from vision.core.clock import Clock, SystemClock
-from vision.core.errors import ConfigError, ModelFileError
+from vision.core.detections import Detections
+from vision.core.errors import ConfigError, DetectorError, ModelFileError
+from vision.core.frames import Image
 from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
 from vision.logs import configure
@@ -31,7 +35,11 @@ from vision.streams.supervisor import Supervisor
 from vision.streams.visits import PatrolRunner, Visitor
 from vision.streams.watch import Watch
 
+if TYPE_CHECKING:
+    from vision.detectors.batcher import Batcher
+
 log = structlog.get_logger()
+_CLOSE_LOOK_S = 10.0
 
 
 def run_worker(config_path: Path, redis_url: str | None, name: str) -> None:
@@ -82,7 +90,8 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
 
         def analyser(camera: Camera, view: View) -> GuardedAnalyser:
             def make(drawn: View) -> SceneAnalyser:
-                return SceneAnalyser(camera, drawn, settings, detector.names, detector.version)
+                closer = close_look(batcher, detector.names, camera.id)
+                return SceneAnalyser(camera, drawn, settings, detector.names, detector.version, close_look=closer)
 
             return GuardedAnalyser(camera, view, make)
 
@@ -128,6 +137,18 @@ def require_model(city: CityConfig) -> None:
     spec = find_spec(city.detection.model, city.detection.device, city.detection.catalogue or CATALOGUE_FILE)
     if not spec.file.exists():
         raise ModelFileError(f"model file {spec.file} is not there; vision models pull fetches the shipped ones")
+
+
+def close_look(batcher: "Batcher", names: tuple[str, ...], camera_id: str) -> Callable[[Image], Detections]:
+    """Detect on a cut-out by way of the batcher; a cut-out that is pushed out or fails shows nothing."""
+
+    def detect(image: Image) -> Detections:
+        try:
+            return batcher.submit(image, camera_id).result(timeout=_CLOSE_LOOK_S)
+        except (CancelledError, DetectorError, TimeoutError):
+            return Detections.empty(names)
+
+    return detect
 
 
 def detector_of(city: CityConfig) -> Detector:

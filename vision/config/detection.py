@@ -13,7 +13,9 @@ class DetectionConfig(Section):
     model: str = Field("street-n", description="Name in the catalogue, or a path to a model file of one's own.")
     catalogue: Path | None = Field(None, description="A models.yaml of one's own; the shipped one if unset.")
     device: str = Field("auto", description="auto, cpu, or cuda:N. auto takes the GPU where the extra gpu finds one.")
-    score: float = Field(0.25, gt=0, lt=1, description="Lowest score that counts as a detection.")
+    score: float = Field(
+        0.2, gt=0, lt=1, description="Lowest score handed on; the rules begin nothing on less than 0.35."
+    )
     max_batch: int = Field(8, ge=1, le=256, description="Most pictures in one inference call.")
     wait_ms: float = Field(35.0, ge=0, le=1000, description="How long a batch waits for more pictures.")
     queue: int = Field(64, ge=1, description="Looks that may wait for the detector; more are dropped and counted.")

@@ -39,7 +39,9 @@ class GarbageRule:
         bins = standing(view, scene, BINS)
         heaps = [heap for heap in standing(view, scene, GARBAGE) if self._counts(view, scene, heap, bins)]
         return [
-            verdict(view, scene, self._settings, self._judgement(zone, heaps, bins, self._unknown(view, zone, scene)))
+            verdict(
+                view, scene, self._settings, self._judgement(zone, heaps, bins, self._unknown(view, zone, scene, heaps))
+            )
             for zone in zones
         ]
 
@@ -57,7 +59,7 @@ class GarbageRule:
         width_px, height_px = size_px(heap.box, scene)
         return width_px * height_px >= settings.least_area_px
 
-    def _unknown(self, view: View, zone: Zone, scene: Scene) -> list[ChangeObject]:
+    def _unknown(self, view: View, zone: Zone, scene: Scene, heaps: Sequence[StaticObject]) -> list[ChangeObject]:
         """乱堆物堆料: what was put down on public ground and has no class of another rule's."""
         settings = self._settings.garbage
         if zone.kind not in _HEAPED_IN or not settings.unknown_is_heaped:
@@ -65,7 +67,7 @@ class GarbageRule:
         named = scene.objects if zone.allowed else [o for o in scene.objects if o.name not in _HEAPABLE]
         return [
             change
-            for change in unexplained(view, scene, [o.box for o in named if o.still])
+            for change in unexplained(view, scene, [o.box for o in (*named, *heaps) if o.still])
             if change.score >= settings.least_change
             and lies_in(zone, change.box)
             and np.prod(size_px(change.box, scene)) >= settings.least_area_px

@@ -14,6 +14,7 @@ _FOOT_SHARE = 0.35  # the part of a box that stands on the ground, as seen from 
 _STANDS_SHARE = 0.5
 _MASKED_SHARE = 0.5
 _EXPLAINED_SHARE = 0.4  # of a change that a known thing covers
+_WITHIN_MORE = 0.3  # a known thing has to lie within a change by so much more
 
 
 def footprint(box: Box) -> Box:
@@ -55,9 +56,13 @@ def unexplained(view: View, scene: Scene, known: Iterable[Box]) -> list[ChangeOb
     return [
         change
         for change in scene.changes
-        if not masked(view, change.box)
-        and not any(overlap_share(change.box, box) >= _EXPLAINED_SHARE for box in covers)
+        if not masked(view, change.box) and not any(_accounts_for(box, change.box) for box in covers)
     ]
+
+
+def _accounts_for(known: Box, change: Box) -> bool:
+    """It covers a good part of the change, or is most of it within a change that has a shadow about it."""
+    return max(overlap_share(change, known), overlap_share(known, change) - _WITHIN_MORE) >= _EXPLAINED_SHARE
 
 
 def size_px(box: Box, scene: Scene) -> tuple[float, float]:
