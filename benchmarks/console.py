@@ -68,8 +68,8 @@ def measure(kind: str, alerts: int, rate: float, seconds: float) -> list[Result]
         server_s, browser_s, bytes_before = cpu_seconds(process.pid), browser_cpu_s(), sum(received)
         page.wait_for_timeout(seconds * 1000)
         server_s, browser_s = cpu_seconds(process.pid) - server_s, browser_cpu_s() - browser_s
-        late = sorted(page.evaluate("window.late"))
-        blocked_ms = page.evaluate("window.blocked")
+        late = sorted(page.evaluate("window.late ?? []"))
+        blocked_ms = page.evaluate("window.blocked ?? 0")
         browser.close()
     expected = rate * seconds
     p99 = late[int(len(late) * 0.99)] if late else float("inf")

@@ -150,7 +150,7 @@ def test_people_and_keys_are_managed(city: City, open_page: Open) -> None:
     assert "/console/welcome#" in link.input_value()
     page.locator("dialog button[type=submit]").click()
     page.get_by_text("未设置").wait_for()
-    page.get_by_role("tab", name="操作记录").click()
+    page.get_by_role("link", name="操作记录").click()
     page.get_by_text("user_added").first.wait_for()
 
 

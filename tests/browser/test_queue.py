@@ -88,7 +88,7 @@ def test_nothing_moves_under_the_pointer(city: City, open_page: Open) -> None:
     assert row.bounding_box() == before
     page.mouse.move(1200, 500)
     page.wait_for_selector(".row[data-id=i-9]")
-    assert page.locator(".row[aria-posinset='1']").get_attribute("data-id") == "i-9"
+    assert page.locator(".row[aria-rowindex='1']").get_attribute("data-id") == "i-9"
 
 
 def test_two_operators_do_not_work_on_the_same_alert(city: City, open_page: Open) -> None:

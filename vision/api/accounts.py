@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from vision.api.access import Role
@@ -108,16 +108,6 @@ class Accounts:
             if row is not None:
                 session.delete(row)
                 session.add(_entry(now, row.user_name, "signed_out"))
-
-    def admit(self, name: str, role: str) -> None:
-        """Keep a person whom an identity provider vouches for, with the role it gives."""
-        now = self._clock.now()
-        with self._database.transaction() as session:
-            if session.get(User, name) is None:
-                session.add(User(name=name, role=role, created_at=now))
-                session.add(_entry(now, name, "user_added", {"role": role, "by": "oidc"}))
-            else:
-                session.execute(update(User).where(User.name == name).values(role=role))
 
 
 def invite(accounts: Accounts, url: str) -> str | None:

@@ -15,6 +15,7 @@ from vision.api.access import Admission
 from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
 from vision.api.context import Context
+from vision.api.fleet import Fleet
 from vision.api.headers import SecureHeaders, content_policy
 from vision.api.identity import Identity
 from vision.api.passwords import Attempts
@@ -70,6 +71,7 @@ def create_app(services: HubServices) -> FastAPI:
         accounts=Accounts(services.database, services.clock, access),
         attempts=Attempts(services.clock, access.login_attempts),
         thumbnails=Thumbnails(),
+        fleet=Fleet(services.registry),
     )
     app.state.authenticate = identity
     problems.install(app)

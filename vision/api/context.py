@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
+from vision.api.fleet import Fleet
 from vision.api.identity import Identity
 from vision.api.passwords import Attempts
 from vision.api.services import HubServices
@@ -21,6 +22,7 @@ class Context:
     accounts: Accounts
     attempts: Attempts
     thumbnails: Thumbnails
+    fleet: Fleet
 
 
 def _of(request: Request) -> Context:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from vision.config.base import Section
 
@@ -18,19 +18,6 @@ class ConfiguredKey(Section):
     )
     role: Role = Field("viewer", description="viewer, operator, supervisor, engineer or admin.")
     districts: tuple[str, ...] = Field((), description="Districts that the key may see; empty: all.")
-
-
-class OidcConfig(Section):
-    """Sign-in by the organisation's own identity provider (OpenID Connect, authorization code with PKCE)."""
-
-    issuer: str = Field(description="The provider's issuer URL; its /.well-known/openid-configuration is read.")
-    client_id: str = Field(description="Our id with the provider.")
-    client_secret: SecretStr = Field(description="Our secret with the provider.")
-    role_claim: str = Field("roles", description="The claim that lists a person's roles.")
-    roles: dict[str, Role] = Field(
-        default_factory=dict, description="The provider's role names to ours; nobody without one comes in."
-    )
-    label: str = Field("SSO", description="What the button on the sign-in page says.")
 
 
 class AccessConfig(Section):
@@ -54,4 +41,3 @@ class AccessConfig(Section):
         False, description="Refuse evidence to callers that give no reason (the console always gives one)."
     )
     api_keys: tuple[ConfiguredKey, ...] = Field((), description="Keys for programs, as hashes.")
-    oidc: OidcConfig | None = Field(None, description="Sign-in by OpenID Connect; none by default.")

@@ -52,7 +52,7 @@ def get_camera(hub: Hub, who: Reader, request: Request, camera_id: str) -> Respo
 
 def visible_camera(hub: Context, who: Principal, camera_id: str) -> Camera:
     """Raises NotThereError also for another district's camera."""
-    camera = hub.services.registry.camera(camera_id)
+    camera = hub.fleet.camera(camera_id)
     if not who.sees(camera.district):
         raise NotThereError(f"there is no camera {camera_id}")
     return camera
@@ -60,7 +60,7 @@ def visible_camera(hub: Context, who: Principal, camera_id: str) -> Camera:
 
 def camera_items(hub: Context, who: Principal) -> list[dict[str, Any]]:
     health, waiting, now = _health(hub), _open(hub), hub.services.clock.now()
-    cameras = hub.services.registry.cameras()
+    cameras = hub.fleet.cameras()
     return [
         camera_item(cameras[key], health.get(key), waiting.get(key, 0), now)
         for key in sorted(cameras)

@@ -122,7 +122,10 @@ def remove_camera(hub: Hub, who: Engineer, camera_id: str) -> None:
 
 @router.get(
     "/{camera_id}/look",
-    responses={200: {"description": "JPEG", "content": {"image/jpeg": {}}}},
+    responses={
+        200: {"description": "JPEG", "content": {"image/jpeg": {}}},
+        204: {"description": "None yet, and `wait` was false."},
+    },
     response_class=Response,
 )
 async def get_look(
@@ -140,8 +143,9 @@ async def get_look(
         picture = await run_in_threadpool(hub.services.board.look, camera_id)
         if picture is not None:
             return send_bytes(request, picture, media_type="image/jpeg", cache="no-store")
-        if wait:
-            await asyncio.sleep(_STREAM_EVERY_S)
+        if not wait:
+            return Response(status_code=204)
+        await asyncio.sleep(_STREAM_EVERY_S)
     raise HTTPException(503, "no picture yet: the camera's worker has sent none", headers={"Retry-After": "3"})
 
 

@@ -15,12 +15,12 @@ export function adminPage(app, page, tab) {
   const tabs = TABS.filter(([, scope]) => app.actions.may(scope)).map(([name]) => name);
   const current = tabs.includes(tab) ? tab : tabs[0];
   const body = h("div", { class: "table-wrap" });
-  fill(page, h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("admin")), tabs.map((name) => h("a", { class: "tab", href: `/console/admin/${name}`, "aria-selected": String(name === current), role: "tab" }, t(`admin_${name}`))))), body);
+  fill(page, h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("admin")), tabs.map((name) => h("a", { class: "tab", href: `/console/admin/${name}`, "aria-current": name === current ? "page" : undefined }, t(`admin_${name}`))))), body);
   const show = { users, keys, audit, deliveries, suppressions }[current];
   if (show) show(body).catch(fail);
 }
 
-const table = (heads, rows) => h("table", { class: "table" }, h("thead", {}, h("tr", {}, heads.map((name) => h("th", {}, name && t(name))))), h("tbody", {}, rows.length ? rows : h("tr", {}, h("td", { class: "muted", colspan: heads.length }, t("none")))));
+const table = (heads, rows) => h("table", { class: "table" }, h("thead", {}, h("tr", {}, heads.map((name) => (name ? h("th", {}, t(name)) : h("td", {}))))), h("tbody", {}, rows.length ? rows : h("tr", {}, h("td", { class: "muted", colspan: heads.length }, t("none")))));
 const row = (...cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)));
 const guarded = (work, after) => async () => { try { const value = await work(); await after?.(value); } catch (error) { fail(error); } };
 const roleSelect = (role, props = {}) => h("select", { class: "input s", ...props }, ROLES.map((name) => h("option", { value: name, selected: name === role }, roleName(name))));

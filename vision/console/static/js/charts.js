@@ -66,6 +66,7 @@ function niceTop(value) {
 
 export function chartCard(title, chart, legend = [], name = "chart") {
   const isSvg = chart.namespaceURI?.endsWith("svg");
+  if (isSvg) chart.setAttribute("aria-label", title);
   return h("section", { class: "card chart-card" }, h("div", { class: "line wrap" }, h("h2", { class: "grow" }, title),
     legend.map((s) => { const dot = h("i", { class: "dot" }); dot.style.background = s.colour; return h("span", { class: "line tiny muted" }, dot, s.name); }),
     isSvg && button("PNG", { kind: "flat s", title: t("save_png"), onclick: () => savePng(chart, name) })), chart);

@@ -93,7 +93,7 @@ class Fleet {
   }
 
   makeRow() {
-    return h("div", { class: "row fleet-row", role: "option" }, h("input", { type: "checkbox" }), ...Array.from({ length: 7 }, () => h("span", { class: "clip" })), h("span", { class: "line" }));
+    return h("div", { class: "row fleet-row", role: "row" }, h("span", { role: "gridcell" }, h("input", { type: "checkbox" })), ...Array.from({ length: 7 }, () => h("span", { class: "clip", role: "gridcell" })), h("span", { class: "line", role: "gridcell" }));
   }
 
   showRow(row, c) {
@@ -101,7 +101,8 @@ class Fleet {
     if (row.dataset.key === key) return;
     row.dataset.key = key;
     row.dataset.id = c.id;
-    const [box, name, place, state, reason, seen, fps, open, links] = row.children;
+    const [first, name, place, state, reason, seen, fps, open, links] = row.children;
+    const box = first.firstChild;
     box.checked = this.picked.has(c.id);
     box.setAttribute("aria-label", c.name);
     fill(name, h("b", {}, c.name), h("span", { class: "faint tiny" }, ` ${c.id}`));

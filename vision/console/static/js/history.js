@@ -15,7 +15,7 @@ export function historyPage(app, page) {
   const head = h("header", { class: "page-head" });
   const rows = h("tbody", {});
   const more = button(t("more"), { onclick: () => load() });
-  fill(page, head, h("div", { class: "table-wrap" }, h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["", "type", "status", "place", "began", "lasting", "verdict", "case"].map((name) => h("th", {}, name && t(name))))), rows), more));
+  fill(page, head, h("div", { class: "table-wrap" }, h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["", "type", "status", "place", "began", "lasting", "verdict", "case"].map((name) => (name ? h("th", {}, t(name)) : h("td", {}))))), rows), more));
 
   const load = async (fresh = false) => {
     const turn = asked += 1;

@@ -70,7 +70,7 @@ export class IncidentView {
         figure(shown, after ? t("before") : t(shown?.role ?? "annotated")), after && figure(after, t("now"))),
       all.length > 1 && h("div", { class: "filmstrip", role: "group", "aria-label": t("evidence") }, all.map((e) =>
         h("button", { type: "button", title: `${t(e.role)} · ${when(e.captured_at)}`, "aria-pressed": String(e.id === shown?.id), onclick: () => { this.role = e.id; this.paint(); } },
-          h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: t(e.role), loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))),
+          h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: "", loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))),
       this.clip());
   }
 
@@ -98,7 +98,7 @@ export class IncidentView {
     const detail = this.detail;
     const row = (name, value) => value ? [h("dt", {}, name), h("dd", {}, value)] : [];
     return h("div", { class: "columns" },
-      h("section", {}, h("h3", {}, t("facts")), h("dl", { class: "facts" },
+      h("section", {}, h("h2", { class: "sub" }, t("facts")), h("dl", { class: "facts" },
           row(t("began"), when(item.began_at, { date: "full" })),
           row(item.ended_at ? t("ended") : t("lasting"), item.ended_at ? when(item.ended_at, { date: "full" }) : lasted(item.began_at)),
           row(t("last_seen"), when(item.last_seen_at)),
@@ -107,15 +107,15 @@ export class IncidentView {
           row(t("shop"), item.shop_id && h("span", { class: "line" }, item.shop_id, colourChip(item.colour))),
           row(t("confidence"), item.confidence ? `${Math.round(item.confidence * 100)} %` : null),
           row(t("objects"), item.object_count || null)),
-        h("h3", {}, t("cases")), this.cases(detail?.cases ?? (item.case ? [item.case] : [])),
-        detail && detail.witnesses.length > 1 && [h("h3", {}, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", {}, `${this.app.cameraName(w.camera_id)} · ${when(w.last_seen_at)}`)))],
-        detail && detail.similar.length > 0 && [h("h3", {}, t("similar")), h("ul", { class: "similar" }, detail.similar.map((s) =>
+        h("h2", { class: "sub" }, t("cases")), this.cases(detail?.cases ?? (item.case ? [item.case] : [])),
+        detail && detail.witnesses.length > 1 && [h("h2", { class: "sub" }, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", {}, `${this.app.cameraName(w.camera_id)} · ${when(w.last_seen_at)}`)))],
+        detail && detail.similar.length > 0 && [h("h2", { class: "sub" }, t("similar")), h("ul", { class: "similar" }, detail.similar.map((s) =>
           h("li", { class: "line" }, h("a", { href: `/console/incidents/${s.id}` }, when(s.began_at, { date: "full" })), statusChip(s.status))))]),
-      h("section", {}, h("h3", {}, t("story")), detail ? this.story(detail) : null,
-        detail && detail.announcements.length > 0 && [h("h3", {}, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
+      h("section", {}, h("h2", { class: "sub" }, t("story")), detail ? this.story(detail) : null,
+        detail && detail.announcements.length > 0 && [h("h2", { class: "sub" }, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
           h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`,
             ["spoken", "stopped"].includes(a.outcome) && h("audio", { controls: true, preload: "none", src: `/api/v1/announcements/${a.id}/audio` }))))],
-        h("h3", {}, t("comments")), this.comments(detail)));
+        h("h2", { class: "sub" }, t("comments")), this.comments(detail)));
   }
 
   cases(cases) {

@@ -47,6 +47,7 @@ export function zoomable(src, alt, overlay = null) {
     if (event.key === "+" || event.key === "=") zoom(1.25, frame.clientWidth / 2, frame.clientHeight / 2);
     else if (event.key === "-") zoom(0.8, frame.clientWidth / 2, frame.clientHeight / 2);
   });
+  image.addEventListener("load", () => frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight));
   image.addEventListener("error", () => frame.classList.add("missing"));
   return frame;
 }

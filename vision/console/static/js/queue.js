@@ -188,11 +188,11 @@ class Queue {
 
   makeRow() {
     const part = (tag, cls) => h(tag, { class: cls });
-    const row = h("div", { class: "row", role: "option" },
-      h("i", { class: "edge" }), h("img", { class: "thumb", alt: "", width: "136", height: "76", decoding: "async" }),
-      h("div", { class: "row-text" }, h("div", { class: "line" }, part("b", "row-title clip"), part("span", "row-new"), part("span", "row-status")),
+    const row = h("div", { class: "row", role: "row" },
+      h("i", { class: "edge", "aria-hidden": "true" }), h("div", { class: "thumb-box", role: "gridcell" }, h("img", { class: "thumb", alt: "", width: "136", height: "76", decoding: "async" })),
+      h("div", { class: "row-text", role: "gridcell" }, h("div", { class: "line" }, part("b", "row-title clip"), part("span", "row-new"), part("span", "row-status")),
         part("div", "row-place clip"), part("div", "row-time tiny muted clip")),
-      h("div", { class: "row-acts" },
+      h("div", { class: "row-acts", role: "gridcell" },
         h("button", { class: "btn s square ok", type: "button", data: { act: "confirm" }, title: t("confirm"), "aria-label": t("confirm") }, icon("check", true)),
         h("button", { class: "btn s square no", type: "button", data: { act: "reject" }, title: t("reject"), "aria-label": t("reject") }, icon("cross", true))));
     return row;

@@ -4,6 +4,7 @@ import { get, query } from "./api.js";
 import { AlertStream } from "./stream.js";
 
 const OVER = new Set(["closed", "rectified", "rejected", "lapsed", "suspected"]);
+const FIRST_PAGE = 100;
 const PAGE = 1000;
 
 export class Store extends EventTarget {
@@ -23,13 +24,17 @@ export class Store extends EventTarget {
 
   async reload() {
     const found = new Map();
-    let cursor = null;
+    let cursor = null, limit = FIRST_PAGE; // a short first page, so that there is something to see at once
     do {
-      const page = await get(`/incidents${query({ status: "active", limit: PAGE, cursor })}`);
-      for (const item of page.items) found.set(item.id, item);
+      const page = await get(`/incidents${query({ status: "active", limit, cursor })}`);
+      for (const item of page.items) {
+        found.set(item.id, item);
+        this.keep(item);
+      }
+      if (cursor === null && page.next_cursor) this.dispatchEvent(new CustomEvent("reset"));
       cursor = page.next_cursor;
+      limit = PAGE;
     } while (cursor);
-    for (const [id, item] of found) this.keep(item);
     for (const id of [...this.incidents.keys()]) if (!found.has(id)) this.incidents.delete(id);
     this.dispatchEvent(new CustomEvent("reset"));
   }

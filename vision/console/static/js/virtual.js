@@ -11,8 +11,8 @@ export class VirtualList {
     this.show = show;
     this.items = [];
     this.pool = [];
-    this.runway = h("div", { class: "runway" });
-    this.element = h("div", { class: "vlist", role: "listbox", tabindex: "0", "aria-label": label }, this.runway);
+    this.runway = h("div", { class: "runway", role: "rowgroup" });
+    this.element = h("div", { class: "vlist", role: "grid", tabindex: "0", "aria-label": label }, this.runway);
     this.element.addEventListener("scroll", () => this.paint(), { passive: true });
     new ResizeObserver(() => this.paint()).observe(this.element);
   }
@@ -27,6 +27,7 @@ export class VirtualList {
     const top = this.element.scrollTop;
     const anchor = top > height / 2 ? this.items[Math.floor(top / height)] : null;
     this.items = items;
+    this.element.setAttribute("aria-rowcount", items.length);
     this.runway.style.height = `${items.length * height}px`;
     if (anchor) {
       const index = items.findIndex((item) => item.id === anchor.id);
@@ -51,8 +52,7 @@ export class VirtualList {
       row.hidden = !item;
       if (!item) return;
       row.style.transform = `translateY(${index * height}px)`;
-      row.setAttribute("aria-posinset", index + 1);
-      row.setAttribute("aria-setsize", this.items.length);
+      row.setAttribute("aria-rowindex", index + 1);
       this.show(row, item);
     });
   }

@@ -141,7 +141,7 @@ class Tile {
         if (this.url) URL.revokeObjectURL(this.url);
         this.url = url;
         this.note.textContent = "";
-      } else if (response.status !== 304 && !this.url) this.note.textContent = t("no_picture_yet");
+      } else if (!this.url) this.note.textContent = t("no_picture_yet");
     } catch { /* the next turn tries again */ }
     this.busy = null;
   }

@@ -257,7 +257,7 @@ class ZoneEditor {
       input(t("shop"), "shop"), input(t("grid"), "grid"),
       input(t("speakers_of_zone"), "speakers", { value: (zone.speakers ?? []).join(", "), placeholder: t("comma_list") }, (v) => v.split(/[,,\s]+/).filter(Boolean)),
       input(t("allowed"), "allowed", { value: (zone.allowed ?? []).join(", "), placeholder: t("comma_list") }, (v) => v.split(/[,,]+/).map((x) => x.trim()).filter(Boolean)),
-      h("div", { class: "stack" }, h("h3", {}, t("permitted")), hours.map((span, index) => h("div", { class: "line wrap" },
+      h("div", { class: "stack" }, h("h2", { class: "sub" }, t("permitted")), hours.map((span, index) => h("div", { class: "line wrap" },
         h("input", { class: "input s", type: "time", value: span.from.slice(0, 5), disabled: !this.may, "aria-label": t("from"), onchange: (e) => { this.remember(); span.from = e.target.value; this.paintHead(); } }), "–",
         h("input", { class: "input s", type: "time", value: span.to.slice(0, 5), disabled: !this.may, "aria-label": t("to"), onchange: (e) => { this.remember(); span.to = e.target.value; this.paintHead(); } }),
         h("span", { class: "days" }, DAYS.map((day) => h("button", { type: "button", class: "btn s flat", disabled: !this.may, "aria-pressed": String((span.weekdays ?? DAYS).includes(day)), onclick: () => { this.remember(); const days = new Set(span.weekdays ?? DAYS); days.has(day) ? days.delete(day) : days.add(day); span.weekdays = DAYS.filter((d) => days.has(d)); this.paint(); } }, t(`day_${day}`)))),
