@@ -81,7 +81,7 @@ class CloseLook:
         side = min(side, width, height)
         left = int(np.clip((box[0] + box[2]) / 2 * width - side / 2, 0, width - side))
         top = int(np.clip((box[1] + box[3]) / 2 * height - side / 2, 0, height - side))
-        cut = np.ascontiguousarray(picture[top : top + int(side), left : left + int(side)])
+        cut = np.ascontiguousarray(picture[top : top + round(side), left : left + round(side)])
         seen = self._detect(cut)
         scale = frame.image.shape[1] / width
         xyxy = (seen.xyxy + np.array([left, top, left, top], np.float32)) * np.float32(scale)
