@@ -31,6 +31,7 @@ from vision.streams.patrol import Patrol
 ROOT = Path(__file__).resolve().parent.parent
 MAIN, SUB, MAIN_H265 = "main_1080p_4000k.mp4", "sub_704x576_512k.mp4", "main_1080p_4000k_h265.mp4"
 GOP_S = 2.0
+PARTS = ("live", "kinds", "compare", "servers", "looks", "patrol", "faults")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "bench", help="where the generated clips are kept")
     parser.add_argument("--cameras", default="", help="numbers of live cameras, e.g. 1,10,50,100")
     parser.add_argument("--seconds", type=float, default=0.0, help="measured time of each way")
-    parser.add_argument("--only", default="", help="some of live,compare,servers,looks,patrol,faults")
+    parser.add_argument("--only", default="", help="some of " + ",".join(PARTS))
     parser.add_argument("--long-minutes", type=float, default=0.0, help="also run the largest number for so long")
 
 
@@ -60,7 +61,9 @@ def run(args: argparse.Namespace) -> list[Result]:
     folder = footage(args.cache, quick=args.quick)
     counts = [int(n) for n in args.cameras.split(",") if n] or ([4] if args.quick else [1, 10, 50, 100])
     seconds = args.seconds or (6.0 if args.quick else 60.0)
-    parts = set(args.only.split(",")) if args.only else {"live", "compare", "servers", "looks", "patrol", "faults"}
+    parts = (
+        set(args.only.split(",")) if args.only else {"live", "compare", "kinds", "servers", "looks", "patrol", "faults"}
+    )
     if args.quick and not args.only:
         parts -= {"servers", "faults"}
     results: list[Result] = []
@@ -70,6 +73,7 @@ def run(args: argparse.Namespace) -> list[Result]:
             named = max(count for count in counts if count <= max(10, counts[0]))
             for count in counts:
                 results += _live(replay, count, seconds, named=count == named, quick=args.quick)
+        if "kinds" in parts:
             results += _live_kinds(replay, min(10, counts[-1]), seconds, quick=args.quick)
         if "compare" in parts:
             results += _compare(replay, seconds, quick=args.quick)
@@ -131,6 +135,7 @@ def _live(server: Server, count: int, seconds: float, *, named: bool, quick: boo
         at_most(f"rss_mb_per_live_camera{tail}", cost.rss_mb / count, "MB", 8.0),
         at_most(f"looks_missed_ratio{tail}", cost.missed_ratio, "", 0.01),
         at_most(f"time_to_first_look_s{tail}", cost.first_s, "s", 2.0),
+        Result(f"stream_kbit_s_per_camera{tail}", cost.kbit_s, "of 4,050"),
         Result(f"live_cameras_live{tail}", cost.live, f"of {count}", f"= {count}", cost.live == count),
         Result(f"server_cpu_s_per_camera_minute{tail}", server_cpu_s * 60 / (seconds + settle_s) / count, "CPU s"),
     ]
@@ -267,6 +272,7 @@ def _long(server: Server, count: int, minutes: float) -> list[Result]:
         at_most(f"rss_mb_per_live_camera{tail}", cost.rss_mb / count, "MB", 8.0),
         Result(f"cores_used_by_reader{tail}", cost.cpu_s / cost.wall_s, "cores"),
         Result(f"cores_used_by_server{tail}", served_s / (cost.wall_s + 20), "cores"),
+        Result(f"stream_kbit_s_per_camera{tail}", cost.kbit_s, "of 4,050"),
         Result(f"reconnects{tail}", cost.reconnects, ""),
         Result(f"corrupt{tail}", cost.corrupt, ""),
     ]

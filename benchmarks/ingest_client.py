@@ -50,6 +50,7 @@ class Cost:
 
     Attributes:
         first_s: median time to a camera's first picture.
+        kbit_s: what came per camera between looks: far below the clip's rate, the server was starved.
         missed_ratio: looks missing of those that whole sampling intervals (less a second of jitter) should bring.
     """
 
@@ -63,6 +64,7 @@ class Cost:
     reconnects: int = 0
     threads: int = 0
     missed_ratio: float = 0.0
+    kbit_s: float = 0.0
 
 
 def rss_mb(pid: int | str = "self") -> float:
@@ -104,6 +106,7 @@ def live(job: Job) -> Cost:
         sum(h.reconnects for h in ended.values()),
         threads,
         sum(max(0, due - (ended[c].looks - began[c].looks)) for c in ended) / max(1, due * len(ended)),
+        sum(health.bitrate_kbit_s for health in ended.values()) / len(ended),
     )
 
 

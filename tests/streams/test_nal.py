@@ -32,7 +32,7 @@ def test_aggregate_gives_parameter_sets_and_slices() -> None:
     parts = [b"\x67sps", b"\x68pps", b"\x65slice"]
     put(unit, b"\x78" + b"".join(len(part).to_bytes(2, "big") + part for part in parts))
     assert unit.parameter_sets == {7: b"\x67sps", 8: b"\x68pps"}
-    assert annex_b(unit.parameter_sets, unit) == b"".join(START_CODE + part for part in parts)
+    assert annex_b(unit.parameter_sets) + unit.data == b"".join(START_CODE + part for part in parts)
 
 
 @pytest.mark.parametrize("payload", [b"\x78\x00\xffshort", b"\x7c", b"\x7c\x05middle of nothing", b"\x78\x00\x00\x01"])

@@ -37,10 +37,11 @@ class _Decoder:
         self._context = new_context(how)
         self._scaler = Scaler(how.look_px, keep_full=how.keep_full)
 
-    def decode(self, data: bytes) -> tuple[Image, Image | None] | None:
+    def decode(self, data: bytes | bytearray) -> tuple[Image, Image | None] | None:
         try:
+            packet = av.Packet(data)  # type: ignore[arg-type]  # takes any buffer, whatever its stub says
             # Drained at once: a decoder that reorders would hold the picture back until the next look.
-            pictures: list[VideoFrame] = [*self._context.decode(av.Packet(data)), *self._context.decode(None)]
+            pictures: list[VideoFrame] = [*self._context.decode(packet), *self._context.decode(None)]
         except av.error.FFmpegError:
             return None
         finally:
@@ -93,7 +94,7 @@ class DecodePool:
         self._workers = ThreadPoolExecutor(count, thread_name_prefix="decode")
         self._own = threading.local()
 
-    def decode(self, how: Decode, data: bytes) -> tuple[Image, Image | None] | None:
+    def decode(self, how: Decode, data: bytes | bytearray) -> tuple[Image, Image | None] | None:
         """The look, and the full picture if kept; None when the keyframe is damaged. Waits for a free decoder.
 
         Raises:
@@ -101,13 +102,13 @@ class DecodePool:
         """
         return self.submit(how, data).result()
 
-    def submit(self, how: Decode, data: bytes) -> "Future[tuple[Image, Image | None] | None]":
+    def submit(self, how: Decode, data: bytes | bytearray) -> "Future[tuple[Image, Image | None] | None]":
         return self._workers.submit(self._decode, how, data)
 
     def close(self) -> None:
         self._workers.shutdown()
 
-    def _decode(self, how: Decode, data: bytes) -> tuple[Image, Image | None] | None:
+    def _decode(self, how: Decode, data: bytes | bytearray) -> tuple[Image, Image | None] | None:
         decoders: dict[Decode, _Decoder] = self._own.__dict__.setdefault("decoders", {})
         if how not in decoders:
             decoders[how] = _Decoder(how)

@@ -122,7 +122,6 @@ class AccessUnit:
             self._inside = False
 
 
-def annex_b(parameter_sets: dict[int, bytes], unit: AccessUnit) -> bytes:
-    """The whole picture for a decoder that may have seen nothing before: parameter sets in order, then slices."""
-    sets = b"".join(START_CODE + parameter_sets[nal_type] for nal_type in sorted(parameter_sets))
-    return sets + bytes(unit.data)
+def annex_b(parameter_sets: dict[int, bytes]) -> bytes:
+    """Parameter sets in order as a byte stream, to stand before a picture that a decoder sees first."""
+    return b"".join(START_CODE + parameter_sets[nal_type] for nal_type in sorted(parameter_sets))

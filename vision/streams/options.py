@@ -45,7 +45,7 @@ class SourceOptions:
     onvif_url: str = ""
     verify_tls: bool = True
     ring_s: float = 15.0
-    ring_mb: float = 7.5
+    ring_mb: float = 7.0
 
 
 _PARSERS: dict[type, Callable[[str], object]] = {str: str, int: int, float: float, bool: _truth}

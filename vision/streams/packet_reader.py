@@ -30,7 +30,7 @@ class KeyPicture:
         broken: not all of it came; don't show it.
     """
 
-    data: bytes
+    data: bytearray
     pts_s: float
     ticks: int
     broken: bool
@@ -157,7 +157,7 @@ class PacketReader:
             pts_s = self._keyframe(ticks)
             if not self.wanted(pts_s):
                 return
-            unit = self._unit = AccessUnit(self.codec)
+            unit = self._unit = AccessUnit(self.codec, bytearray(annex_b(self.parameter_sets)))
             self._unit_ticks, self._unit_pts_s = ticks, pts_s
         elif seq != self._unit_seq:
             unit.broken = True
@@ -200,8 +200,7 @@ class PacketReader:
     def _end_unit(self, unit: AccessUnit) -> None:
         self._unit = None
         self.parameter_sets |= unit.parameter_sets
-        data = annex_b(self.parameter_sets, unit)
-        self._out.append(KeyPicture(data, self._unit_pts_s, self._unit_ticks, unit.broken or not unit.key))
+        self._out.append(KeyPicture(unit.data, self._unit_pts_s, self._unit_ticks, unit.broken or not unit.key))
 
     def _control(self, data: bytes) -> None:
         report, goodbye = parse_rtcp(data)

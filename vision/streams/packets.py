@@ -48,7 +48,7 @@ def coded_pictures(
             sets |= unit.parameter_sets
             sound = not unit.broken and (sound or unit.key)
             if sound and unit.data:
-                yield CodedPicture(annex_b(sets if unit.key else {}, unit), ticks, unit.key)
+                yield CodedPicture((annex_b(sets) if unit.key else b"") + unit.data, ticks, unit.key)
             unit, ticks = AccessUnit(codec), now
         unit.broken = unit.broken or gap
         unit.add(buffer, begin, stop)
