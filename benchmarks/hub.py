@@ -170,10 +170,13 @@ class _Watched(IncidentService):
 
     ages: list[float]
     changed: list[float]
+    first_at: float = 0.0
+    last_at: float = 0.0
 
     def take(self, findings: Any) -> int:
+        self.first_at = self.first_at or time.perf_counter()
         count = super().take(findings)
-        now = datetime.now(UTC)
+        self.last_at, now = time.perf_counter(), datetime.now(UTC)
         ages = [(now - finding.at).total_seconds() for finding in findings]
         self.ages += ages
         if count:
@@ -195,6 +198,12 @@ def sustained(which: str, seconds: float) -> list[Result]:
                 if not settle(database, service):
                     stop.wait(0.2)
 
+        standing = City(CITY, EVERY_S)
+        standing.stand(clock.now(), 0.05)
+        _take(service, list(standing.looks(clock.now())))
+        while settle(database, service):
+            pass
+        service.ages, service.changed, service.first_at = [], [], 0.0
         bus = RedisBus(url)
         hub = Hub(bus, service, clock, {"outbox": outbox})
         context = multiprocessing.get_context("spawn")
@@ -207,20 +216,21 @@ def sustained(which: str, seconds: float) -> list[Result]:
         worker.join()
         while bus.waiting() and time.perf_counter() - began < seconds + 30:
             time.sleep(0.05)
-        wall_s = time.perf_counter() - began
         cpu_s = time.process_time() - cpu
+        took_s = service.last_at - service.first_at
         hub.stop()
         bus.close()
         prefix = "" if which == "sqlite" else f"{which}_"
         with database.reading() as session:
             incidents = session.scalar(select(func.count()).select_from(IncidentRow)) or 0
-        warm = service.changed[len(service.changed) // 10 :]
+        warm = service.changed
         return [
-            at_least(f"{prefix}findings_per_s", hub.taken / wall_s, "1/s", TARGET_PER_S * 0.98),
+            at_least(f"{prefix}findings_per_s", hub.taken / took_s, "1/s", TARGET_PER_S * 0.98),
             at_most(f"{prefix}finding_to_commit_p99_s", _quantile(warm, 0.99), "s", 1.0),
             Result(f"{prefix}finding_to_commit_p50_s", _quantile(warm, 0.5), "s"),
-            Result(f"{prefix}hub_cpu_share", cpu_s / wall_s, "cores"),
-            Result(f"{prefix}incidents_begun", incidents, ""),
+            at_most(f"{prefix}hub_cores_at_2500_per_s", cpu_s / hub.taken * TARGET_PER_S, "cores", 1.0),
+            Result(f"{prefix}changed_share", len(service.changed) / max(1, len(service.ages)), ""),
+            Result(f"{prefix}incidents_in_record", incidents, ""),
         ]
 
 

@@ -92,6 +92,7 @@ class IncidentService:
         if first < len(findings) or self._keeping():
             with self._database.transaction() as session:
                 work = self._writer.start(session)
+                self._writer.load_many(work, self._touched(findings[first:]))
                 count = sum([self._take_one(work, finding, marks) for finding in findings[first:]])
                 if self._keeping() and self._keeper is not None:
                     session.add_all(self._keeper.rows(work.now))
@@ -139,6 +140,7 @@ class IncidentService:
         count = 0
         with self._database.transaction() as session:
             work = self._writer.start(session)
+            self._writer.load_many(work, due)
             for incident_id in due:
                 incident = self._writer.load(work, incident_id)
                 for name in [name for name, at in incident.timers if at <= now]:
@@ -166,6 +168,17 @@ class IncidentService:
         if mark is None or finding.at > mark:
             marks[site] = finding.at
         return True
+
+    def _touched(self, findings: Iterable[Finding]) -> set[str]:
+        """Incidents that these looks will change, as far as memory knows."""
+        touched = set()
+        for finding in findings:
+            for key in self._sites.at(finding.site):
+                held = self._sites.get(key)
+                ladder = self._around.ladder(finding.type, site_of(finding))
+                if held is not None and is_material(held.incident, finding, ladder):
+                    touched.add(key)
+        return touched
 
     def _take_one(self, work: Work, finding: Finding, marks: dict[Site, datetime]) -> bool:
         """Returns whether it changed anything."""

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from vision.storage.tables import AlertRow, EvidenceRow, IncidentRow, LogRow, Ou
 
 Route = Callable[[ViolationType, str], Sequence[str]]
 """Platforms of a case, by type and district."""
+_AT_ONCE = 500
 _MEDIA = {".jpg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4", ".wav": "audio/wav"}
 
 
@@ -28,6 +30,22 @@ def locked(session: Session, incident_id: str) -> IncidentRow:
     if row is None:
         raise NotThereError(f"there is no incident {incident_id}")
     return row
+
+
+def locked_many(session: Session, ids: Iterable[str]) -> dict[str, IncidentRow]:
+    """Many rows at once, each held until the transaction ends; those that do not exist are left out."""
+    wanted, found = sorted(set(ids)), {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = (
+            select(IncidentRow)
+            .where(IncidentRow.id.in_(wanted[start : start + _AT_ONCE]))
+            .order_by(IncidentRow.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        with session.no_autoflush:
+            found.update({row.id: row for row in session.scalars(query)})
+    return found
 
 
 def watched_or_young(session: Session, since: datetime) -> Iterable[IncidentRow]:
@@ -199,12 +217,15 @@ def write_evidence(session: Session, incident_id: str, finding: Finding, now: da
 _AFTER = {"original": "after", "annotated": "after_annotated"}
 
 
-def write_witness(session: Session, before: Incident | None, incident: Incident, finding: Finding) -> None:
-    """Bring the witness's row up to date; `before` is the incident as it was, None for a new one."""
+def write_witness(session: Session, before: Incident | None, incident: Incident, finding: Finding) -> dict[str, Any]:
+    """Write a new witness; of a known one give the update for `update_witnesses`, empty where there is none.
+
+    `before` is the incident as it was, None for a new one.
+    """
     site = (finding.camera_id, finding.view_id, finding.zone_id)
     witness, known = incident.witness(site), None if before is None else before.witness(site)
     if witness is None or (known is not None and known.seen_at == witness.seen_at):
-        return
+        return {}
     camera_id, view_id, zone_id = site
     if known is None:
         session.add(
@@ -217,15 +238,18 @@ def write_witness(session: Session, before: Incident | None, incident: Incident,
                 last_seen_at=witness.seen_at,
             )
         )
-        return
-    session.execute(
-        update(WitnessRow)
-        .where(
-            WitnessRow.incident_id == incident.id,
-            WitnessRow.camera_id == camera_id,
-            WitnessRow.view_id == view_id,
-            WitnessRow.zone_id == zone_id,
-        )
-        .values(last_seen_at=witness.seen_at),
-        execution_options={"synchronize_session": False},
-    )
+        return {}
+    return {
+        "incident_id": incident.id,
+        "camera_id": camera_id,
+        "view_id": view_id,
+        "zone_id": zone_id,
+        "last_seen_at": witness.seen_at,
+    }
+
+
+def update_witnesses(session: Session, updates: Iterable[dict[str, Any]]) -> None:
+    """Many at once: one round trip to the server instead of one each."""
+    newest = {(u["incident_id"], u["camera_id"], u["view_id"], u["zone_id"]): u for u in updates}
+    if newest:
+        session.execute(update(WitnessRow), list(newest.values()))
