@@ -115,3 +115,26 @@ def look(site: Site, at: datetime) -> Finding:
     return Finding(
         site.camera_id, "main", "kerb", type_, subtype, site.state, at, at, 180.0, why, model="street-n 1", rules="r1"
     )
+
+
+def changes(
+    count: int, begin: datetime, hours: float, *, starts_per_hour: float, blinks_per_hour: float, seed: int = 7
+) -> Iterator[Finding]:
+    """Only the looks that say something else than the one before, of every site, in order of time."""
+    chance = random.Random(seed)
+    told: list[tuple[float, int, FindingState]] = []
+    for n in range(count):
+        at = 0.0
+        while at < hours * 3600:
+            at += chance.expovariate((starts_per_hour + blinks_per_hour) / 3600)
+            stands = chance.random() < starts_per_hour / (starts_per_hour + blinks_per_hour)
+            state = FindingState.PRESENT if stands else FindingState.UNKNOWN
+            lasts_s = chance.expovariate(1 / 240) if stands else 60.0
+            told += [(at, n, state), (at + lasts_s, n, FindingState.ABSENT)]
+            at += lasts_s + 60.0
+    sites = [Site(f"c{n:05d}", n % 3) for n in range(count)]
+    for at, n, state in sorted(told):
+        moment = begin + timedelta(seconds=at)
+        site = sites[n]
+        site.state, site.since = state, moment
+        yield look(site, moment)
