@@ -289,7 +289,7 @@ def test_old_announcements_leave_the_policys_memory(street: Street) -> None:
 def test_the_cameras_microphone_confirms_the_announcement(tmp_path: Path, street: Street) -> None:
     street.incident()
     registry = Registry(street.database, street.clock)
-    with gst_camera(tmp_path) as host:
+    with gst_camera(tmp_path, microphone=True) as host:
         document = {"kind": "onvif", "url": f"rtsp://{host}/camera", "options": {"microphone": "self"}}
         registry.put("speaker", "first", document, by="test")
         announcer = street.announcer()
