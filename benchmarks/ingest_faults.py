@@ -58,9 +58,9 @@ def half_dead(measure: Measure, living: list[str], base: str, clip: str, seconds
             Job("live", [url for pair in zip(living, dead, strict=False) for url in pair], 2.0, seconds, 15.0)
         )
     tail = f"[{len(living)} living, {len(dead)} dead]"
-    due = int((among.wall_s - 1) / 2.0) * len(living)
+    looks_ratio = (among.delivered / among.wall_s) / (alone.delivered / alone.wall_s)
     return [
-        at_least(f"looks_delivered_ratio{tail}", among.delivered / due, "", 0.99),
+        at_least(f"looks_ratio_to_living_alone{tail}", looks_ratio, "", 0.99),
         at_most(
             f"cpu_ratio_to_living_alone{tail}", (among.cpu_s / among.wall_s) / (alone.cpu_s / alone.wall_s), "", 1.5
         ),
