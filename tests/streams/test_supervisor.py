@@ -10,7 +10,7 @@ from hypothesis import given
 from tests.streams.test_mailbox import look
 from tests.streams.waiting import eventually
 from vision.core.clock import SystemClock
-from vision.core.errors import SourceError, SourceRefusedError
+from vision.core.errors import ConfigError, SourceError, SourceRefusedError
 from vision.core.frames import Frame
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera
@@ -77,6 +77,18 @@ def test_refused_camera_is_called_refused() -> None:
     supervisor.apply([Camera("a", "rtsp://a")])
     assert eventually(lambda: supervisor.health()["a"].state is CameraState.REFUSED)
     assert supervisor.health()["a"].next_try_s is not None
+    supervisor.stop()
+
+
+def test_wrong_option_is_said_and_is_no_fault_of_ours() -> None:
+    def open_source(camera: Camera, session: int) -> FrameSource:
+        raise ConfigError("cameras.a.options.pcae: unknown option")
+
+    supervisor = Supervisor(SystemClock(), open_source, Mailbox())
+    supervisor.apply([Camera("a", "rtsp://a")])
+    assert eventually(lambda: supervisor.health()["a"].state is CameraState.REFUSED)
+    assert "pcae" in supervisor.health()["a"].reason
+    assert supervisor.crashes == 0
     supervisor.stop()
 
 

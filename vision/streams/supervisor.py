@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import structlog
 
 from vision.core.clock import Clock
-from vision.core.errors import SourceError, SourceRefusedError
+from vision.core.errors import ConfigError, NotThereError, SourceError, SourceRefusedError
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera
 from vision.streams.backoff import Backoff
@@ -69,11 +69,12 @@ class _Runner:
         record, supervisor = self.record, self._supervisor
         try:
             self._session(log)
-        except SourceError as error:
+        except (SourceError, ConfigError, NotThereError) as error:
             if self._stopping.is_set():
                 return
             failures = record.failed()
-            refused = isinstance(error, SourceRefusedError)
+            # A wrong option or missing hardware is as hopeless to ask again as a wrong password.
+            refused = not isinstance(error, SourceError) or isinstance(error, SourceRefusedError)
             wait_s = supervisor.backoff.wait_s(failures, self._rng, refused=refused)
             state = CameraState.REFUSED if refused else CameraState.RECONNECTING
             if record.turn(state, str(error), next_try_s=wait_s):
