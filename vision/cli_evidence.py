@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from vision.storage.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Evidence packages: check them offline, make them.")
-HIDDEN = ("person", "bicycle", "motorcycle", "car", "bus", "truck", "tricycle", "e-bike")
+# A bicycle tells of nobody, and is often the very thing to be shown; whoever rides it is a person.
+HIDDEN = ("person", "motorcycle", "car", "bus", "truck", "tricycle", "e-bike")
 _SCORE = 0.10  # rather hide too much than a face too few
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
