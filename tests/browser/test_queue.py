@@ -108,6 +108,17 @@ def test_two_operators_do_not_work_on_the_same_alert(city: City, open_page: Open
         pytest.fail("opening an alert did not claim it")
 
 
+def test_what_one_operator_judges_leaves_the_others_list(city: City, open_page: Open) -> None:
+    city.raise_incident("i-1")
+    first, second = open_page(), open_page()
+    second.wait_for_selector(".row[data-id=i-1]")
+    first.locator(".row[data-id=i-1] [data-act=confirm]").click()
+    told(first, city, 1)
+    second.get_by_text("没有待审核的警情").wait_for()
+    second.get_by_role("tab", name="处置中").click()
+    second.wait_for_selector(".row[data-id=i-1]")
+
+
 def test_a_hub_that_restarts_under_the_page(city: City, server: ApiServer, open_page: Open) -> None:
     page = open_page()
     port = server.port
