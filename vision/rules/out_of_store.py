@@ -71,8 +71,15 @@ class OutOfStoreRule:
     def _changes(self, view: View, zone: Zone, scene: Scene, things: Sequence[StaticObject]) -> list[ChangeObject]:
         """New things no class explains: neither what a rule of its own judges nor what is allowed here."""
         settings = self._settings.out_of_store
-        other = BIKES | VEHICLES | GARBAGE | BINS | zone.allowed
-        known = [o.box for o in scene.objects if o.still and o.name in other] + [thing.box for thing in things]
+        other = BIKES | VEHICLES | GARBAGE | zone.allowed
+        known = [
+            thing.box
+            for thing in scene.objects
+            if thing.still
+            and thing.score >= settings.least_score
+            and (thing.name in other or (thing.name in BINS and not thing.arrived))  # a new bin is more often a carton
+        ]
+        known += [thing.box for thing in things if self._was_put_there(zone, thing)]
         return [
             change
             for change in unexplained(view, scene, known)
