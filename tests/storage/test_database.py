@@ -43,3 +43,12 @@ def test_a_database_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "hub.db").mkdir()
     with pytest.raises(StorageError, match="unable to open"):
         Database(f"sqlite:///{tmp_path}/hub.db").migrate()
+
+
+def test_migrations_and_tables_say_the_same(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"target_metadata": Base.metadata})
+        assert compare_metadata(context, Base.metadata) == []
