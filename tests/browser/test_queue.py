@@ -1,6 +1,7 @@
 """The operator's page in a real browser: what an operator does all day."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -117,6 +118,35 @@ def test_what_one_operator_judges_leaves_the_others_list(city: City, open_page: 
     second.get_by_text("没有待审核的警情").wait_for()
     second.get_by_role("tab", name="处置中").click()
     second.wait_for_selector(".row[data-id=i-1]")
+
+
+def test_thousands_of_alerts_cost_as_many_elements_as_a_few(city: City, open_page: Open) -> None:
+    from vision.storage.tables import IncidentRow
+
+    now = city.clock.now()
+    with city.database.transaction() as session:
+        for number in range(5000):
+            began = now - timedelta(seconds=number)
+            session.add(
+                IncidentRow(
+                    id=f"i-{number:04}",
+                    type="garbage",
+                    subtype="spill",
+                    status="open",
+                    camera_id="gate",
+                    view_id="main",
+                    zone_id="kerb",
+                    began_at=began,
+                    last_seen_at=began,
+                    updated_at=began,
+                )
+            )
+    page = open_page()
+    page.get_by_role("tab", name="待审核 5000").wait_for()
+    assert page.locator(".row").count() < 60
+    page.locator(".vlist").evaluate("(list) => { list.scrollTop = list.scrollHeight; }")
+    page.wait_for_selector(".row[data-id=i-4999]")
+    assert page.locator(".row").count() < 60
 
 
 def test_a_hub_that_restarts_under_the_page(city: City, server: ApiServer, open_page: Open) -> None:
