@@ -127,7 +127,8 @@ def _pass(job: Job, supervisor: Supervisor) -> None:
         time.sleep(min(left_s, job.marks_s or left_s))
         if job.marks_s:
             looks = sum(health.looks for health in supervisor.health().values())
-            mark = f"{job.seconds - left_s:.0f} s: {looks} looks, {cpu_seconds():.1f} CPU s, {rss_mb():.0f} MB"
+            passed_s = job.seconds - until_s + time.monotonic()
+            mark = f"{passed_s:.0f} s: {looks} looks, {cpu_seconds():.1f} CPU s, {rss_mb():.0f} MB"
             print(mark, file=sys.stderr, flush=True)
 
 
