@@ -47,6 +47,7 @@ log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
 _SEAT_S = 4.0
+_LATE_COMMIT_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ def _ground(city: CityConfig, redis_url: str) -> Iterator[_Ground]:
         seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=_SEAT_S)
         for each in (bus, board, seat):
             stack.callback(each.close)
-        feed = AlertFeed(RecordedAlerts(database, clock.now), clock)
+        # PostgreSQL may commit a lower alert id after a higher one; SQLite has one writer.
+        gap_wait_s = 0.0 if database.is_sqlite else _LATE_COMMIT_S
+        feed = AlertFeed(RecordedAlerts(database, clock.now), clock, gap_wait_s=gap_wait_s)
         yield _Ground(clock, database, registry, bus, board, seat, ObjectBlobs(city.evidence_url), feed)
 
 
