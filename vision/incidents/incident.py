@@ -81,6 +81,8 @@ class Incident:
         gone: proven gone while the filing has no answer yet.
         muted: rejected, but the thing still stands there: its looks raise nothing until it is gone.
         tried: loudspeakers already tried on this rung.
+        most_objects: the largest count so far; only a larger one is news.
+        away_told_at, away_told: when the log last said that it is not seen, and whether its return is still to be told.
         timers: (name, due wall time).
     """
 
@@ -97,6 +99,9 @@ class Incident:
     handled_at: datetime | None = None
     checking_since: datetime | None = None
     object_count: int = 0
+    most_objects: int = 0
+    away_told_at: datetime | None = None
+    away_told: bool = False
     confidence: float = 0.0
     verdict: Verdict | None = None
     verdict_by: str = ""
@@ -154,6 +159,9 @@ class Incident:
             "handled_at": _text(self.handled_at),
             "checking_since": _text(self.checking_since),
             "object_count": self.object_count,
+            "most_objects": self.most_objects,
+            "away_told_at": _text(self.away_told_at),
+            "away_told": self.away_told,
             "confidence": self.confidence,
             "verdict": None if self.verdict is None else self.verdict.value,
             "verdict_by": self.verdict_by,
@@ -185,6 +193,9 @@ class Incident:
             handled_at=_time(record["handled_at"]),
             checking_since=_time(record["checking_since"]),
             object_count=record["object_count"],
+            most_objects=record["most_objects"],
+            away_told_at=_time(record["away_told_at"]),
+            away_told=record["away_told"],
             confidence=record["confidence"],
             verdict=None if record["verdict"] is None else Verdict(record["verdict"]),
             verdict_by=record["verdict_by"],

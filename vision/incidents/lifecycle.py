@@ -60,6 +60,7 @@ def begin(incident_id: str, seen: FindingSeen, context: Context) -> Step:
         last_seen_at=finding.at,
         why=finding.why,
         object_count=len(finding.objects),
+        most_objects=len(finding.objects),
         confidence=finding.confidence,
     )
     turn = Turn(incident, context, _camera(finding), finding.at)

@@ -91,14 +91,15 @@ def _keep_best(turn: Turn, finding: Finding) -> None:
         "began_at": min(incident.began_at, finding.since),
         "last_seen_at": max(incident.last_seen_at, finding.at),
         "confidence": max(incident.confidence, finding.confidence),
+        "most_objects": max(incident.most_objects, len(finding.objects)),
     }
     if finding.at >= incident.last_seen_at:
         changes |= {"object_count": len(finding.objects), "subtype": finding.subtype, "why": finding.why}
     turn.incident = replace(incident, **changes)  # type: ignore[arg-type]
-    if incident.status is not IncidentStatus.SUSPECTED and len(finding.objects) > incident.object_count > 0:
+    if incident.status is not IncidentStatus.SUSPECTED and len(finding.objects) > incident.most_objects > 0:
         more = Why(
-            f"数量由 {incident.object_count} 增至 {len(finding.objects)}。",
-            f"It grew from {incident.object_count} to {len(finding.objects)} objects.",
+            f"数量由 {incident.most_objects} 增至 {len(finding.objects)}。",
+            f"It grew from {incident.most_objects} to {len(finding.objects)} objects.",
         )
         turn.alert("updated", more)
 
@@ -112,6 +113,9 @@ def _tell_of_change(turn: Turn, before: Witness, finding: Finding) -> None:
         return
     camera = finding.camera_id
     if finding.state is FindingState.ABSENT and not before.absences:
+        if incident.away_told_at is not None and finding.at - incident.away_told_at < _FOR_NOTHING:
+            return
+        turn.set(away_told_at=finding.at, away_told=True)
         why = Why(
             f"摄像机 {camera} 未再看到,继续核实是否已清除。",
             f"Camera {camera} no longer sees it; more looks will tell whether it is gone.",
@@ -125,7 +129,8 @@ def _tell_of_change(turn: Turn, before: Witness, finding: Finding) -> None:
                 f"Camera {camera} cannot tell ({finding.why.en}); that never counts as gone.",
             ),
         )
-    elif finding.state is FindingState.PRESENT and before.absences:
+    elif finding.state is FindingState.PRESENT and before.absences and incident.away_told:
+        turn.set(away_told=False)
         away = between(before.absences[0], finding.at)
         turn.say(
             "seen_again",

@@ -29,8 +29,8 @@ def is_material(incident: Incident, finding: Finding, ladder: Ladder) -> bool:
 
 def _absence_counts(incident: Incident, witness: Witness, finding: Finding, ladder: Ladder) -> bool:
     rule = ladder.gone
-    if not witness.absences:
-        return True
+    if not witness.absences or finding.evidence:
+        return True  # its pictures are the proof of what it looks like now
     spacing_s = rule.over_s / (2 * rule.looks)
     if incident.gone or len(witness.absences) > 4 * rule.looks:
         spacing_s = ladder.update_s
@@ -49,7 +49,7 @@ def _presence_counts(incident: Incident, witness: Witness, finding: Finding, lad
         or (status is IncidentStatus.HANDLED and witness.still < ladder.gone.still_looks)
         or incident.checking_since is not None
         or incident.waiting is Waiting.ANSWER
-        or len(finding.objects) > incident.object_count
+        or len(finding.objects) > incident.most_objects
         or finding.subtype is not incident.subtype
         or finding.confidence >= incident.confidence + _CONFIDENCE_STEP
         or finding.at - witness.looked_at >= timedelta(seconds=ladder.update_s)
