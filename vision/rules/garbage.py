@@ -8,7 +8,7 @@ from vision.core.findings import Finding, Subtype, ViolationType, Why
 from vision.core.geometry import iou
 from vision.core.registry import View, Zone, ZoneKind
 from vision.core.scene import ChangeObject, Scene, StaticObject
-from vision.rules.ground import lies_in, overlap_share, size_px, standing, unexplained, width_m
+from vision.rules.ground import lies_in, of_shop, overlap_share, size_px, standing, unexplained, width_m
 from vision.rules.settings import RuleSettings
 from vision.rules.verdict import Judgement, Offender, verdict
 from vision.rules.words import called
@@ -80,7 +80,10 @@ class GarbageRule:
         bins: Sequence[StaticObject],
         unknown: Sequence[ChangeObject],
     ) -> Judgement:
-        here = [heap for heap in heaps if heap.name not in zone.allowed and lies_in(zone, heap.box)]
+        least = self._settings.garbage.shop_score if of_shop(zone) else 0.0
+        here = [
+            heap for heap in heaps if heap.name not in zone.allowed and heap.score >= least and lies_in(zone, heap.box)
+        ]
         counted = [heap for heap in here if heap.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
         eldest = min(counted, key=lambda heap: heap.first_seen, default=None)
         subtype, deed = _kind(zone, eldest, bins) if eldest or not unknown else (Subtype.HEAPED_MATERIAL, _HEAPED)

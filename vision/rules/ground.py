@@ -40,6 +40,11 @@ def of_kind(zones: Iterable[Zone], *kinds: ZoneKind) -> tuple[Zone, ...]:
     return tuple(zone for zone in zones if zone.kind in kinds)
 
 
+def of_shop(zone: Zone) -> bool:
+    """Whether the ground is a shop's strip."""
+    return zone.shop_id is not None or zone.kind is ZoneKind.SHOPFRONT
+
+
 def masked(view: View, box: Box) -> bool:
     """Whether an ignored area hides the thing."""
     return any(share_inside(zone.polygon, box) >= _MASKED_SHARE for zone in of_kind(view.zones, ZoneKind.IGNORE))

@@ -10,7 +10,7 @@ from vision.core.registry import Hours, View, Zone, ZoneKind
 from vision.core.scene import ChangeObject, Scene, StaticObject
 from vision.rules.bikes import BIKES
 from vision.rules.garbage import BINS, GARBAGE
-from vision.rules.ground import lies_in, size_px, standing, stands_in, unexplained
+from vision.rules.ground import lies_in, of_shop, size_px, standing, stands_in, unexplained
 from vision.rules.hours import permitted_by
 from vision.rules.settings import RuleSettings
 from vision.rules.verdict import Judgement, Offender, verdict
@@ -36,7 +36,7 @@ class OutOfStoreRule:
         return [verdict(view, scene, self._settings, self._judgement(view, zone, scene)) for zone in zones]
 
     def _judgement(self, view: View, zone: Zone, scene: Scene) -> Judgement:
-        of_shop = zone.shop_id is not None or zone.kind is ZoneKind.SHOPFRONT
+        shops = of_shop(zone)
         hours = permitted_by(zone.permitted, scene.at, self._local)
         things = [] if hours else self._things(view, zone, scene)
         offenders = [Offender.of_object(thing) for thing in things if self._was_put_there(zone, thing)]
@@ -45,10 +45,10 @@ class OutOfStoreRule:
         return Judgement(
             zone=zone,
             type=self.type,
-            subtype=Subtype.OUT_OF_STORE if of_shop else Subtype.ROAD_OCCUPATION,
+            subtype=Subtype.OUT_OF_STORE if shops else Subtype.ROAD_OCCUPATION,
             dwell_s=self._settings.out_of_store.dwell_s if zone.dwell_s is None else zone.dwell_s,
             offenders=offenders,
-            deed=_BEYOND_THE_THRESHOLD if of_shop else _ON_THE_ROAD,
+            deed=_BEYOND_THE_THRESHOLD if shops else _ON_THE_ROAD,
             excuse=None if hours is None else _permitted(zone, hours),
             reserve=None if scene.changes_known or hours else _no_reference(zone),
         )
@@ -71,13 +71,18 @@ class OutOfStoreRule:
     def _changes(self, view: View, zone: Zone, scene: Scene, things: Sequence[StaticObject]) -> list[ChangeObject]:
         """New things no class explains: neither what a rule of its own judges nor what is allowed here."""
         settings = self._settings.out_of_store
-        other = BIKES | VEHICLES | GARBAGE | zone.allowed
+        other = BIKES | VEHICLES | zone.allowed
+        least_garbage = self._settings.garbage.shop_score if of_shop(zone) else settings.least_score
         known = [
             thing.box
             for thing in scene.objects
             if thing.still
             and thing.score >= settings.least_score
-            and (thing.name in other or (thing.name in BINS and not thing.arrived))  # a new bin is more often a carton
+            and (
+                thing.name in other
+                or (thing.name in BINS and not thing.arrived)  # a new bin is more often a carton
+                or (thing.name in GARBAGE and thing.score >= least_garbage)
+            )
         ]
         known += [thing.box for thing in things if self._was_put_there(zone, thing)]
         return [
