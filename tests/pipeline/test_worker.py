@@ -2,6 +2,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.pipeline.streets import GATE_DOCUMENT as GATE
 from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
 from vision.core.detections import Detections
-from vision.core.errors import DetectorError
+from vision.core.errors import DetectorError, SourceError
 from vision.core.findings import Finding, FindingState
 from vision.core.frames import Image
 from vision.core.registry import Camera, View
@@ -42,6 +43,9 @@ class FakeSupervisor:
 
     def visit_soon(self, camera_id: str) -> None:
         self.visits.append(camera_id)
+
+    def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes:
+        raise SourceError("no ring")
 
     def apply(self, cameras: list[Camera]) -> None:
         self.applied.append(list(cameras))

@@ -52,5 +52,6 @@ def _presence_counts(incident: Incident, witness: Witness, finding: Finding, lad
         or len(finding.objects) > incident.most_objects
         or finding.subtype is not incident.subtype
         or finding.confidence >= incident.confidence + _CONFIDENCE_STEP
+        or bool(finding.evidence)  # a picture or clip that the worker found worth keeping
         or finding.at - witness.looked_at >= timedelta(seconds=ladder.update_s)
     )

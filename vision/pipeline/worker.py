@@ -17,6 +17,7 @@ from vision.core.findings import Finding, Why
 from vision.core.frames import Frame
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, View
+from vision.pipeline.clips import ClipKeeper
 from vision.pipeline.draw import jpeg
 from vision.pipeline.evidence import EvidenceRecorder
 from vision.pipeline.looks import Batcher, Looks
@@ -55,6 +56,8 @@ class Watch(Protocol):
     def apply(self, cameras: list[Camera]) -> None: ...
 
     def visit_soon(self, camera_id: str) -> None: ...
+
+    def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes: ...
 
     def health(self) -> Mapping[str, Any]: ...
 
@@ -138,10 +141,12 @@ class Worker:
     _away: bool = False
     _looks: Looks = field(init=False)
     _evidence: EvidenceRecorder = field(init=False)
+    _clips: ClipKeeper = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._evidence = EvidenceRecorder(self.parts.blobs)
+        self._clips = ClipKeeper(self.parts.watch.clip, self.parts.blobs)
         self._looks = Looks(self.parts.mailbox, self.parts.batcher, self._analyser, self._judged)
 
     def run(self, stop: threading.Event) -> None:
@@ -218,6 +223,7 @@ class Worker:
             for key in gone:
                 del self._cameras[key]
                 self._evidence.forget(key)
+                self._clips.forget(key)
             changed = [c for c in cameras if c.id not in self._cameras or self._cameras[c.id].camera != c]
             for camera in changed:
                 self._cameras[camera.id] = _Watched(camera, self._analysers(camera, self._cameras.get(camera.id)))
@@ -251,7 +257,7 @@ class Worker:
         return None if watched is None else watched.analysers.get(view_id)
 
     def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
-        kept = self._evidence.keep(analyser.view, frame, findings)
+        kept = self._clips.keep(self._evidence.keep(analyser.view, frame, findings))
         self.parts.spool.put(self._signed(frame.camera_id, kept))
         if frame.camera_id in self._asked_for:
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from vision.core.registry import Camera, SourceKind
 from vision.streams.health import CameraHealth
@@ -30,6 +31,10 @@ class Watch:
     def visit_soon(self, camera_id: str) -> None:
         """A patrol camera is visited next; one that is kept open answers with its next look anyway."""
         self.patrol.visit_soon(camera_id)
+
+    def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes:
+        """An MP4 of what a camera that is kept open sent; raises SourceError when it holds nothing of that time."""
+        return self.supervisor.clip(camera_id, begin, end)
 
     def health(self) -> dict[str, CameraHealth]:
         return {**self.supervisor.health(), **self.patrol.health()}
