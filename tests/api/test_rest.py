@@ -5,8 +5,8 @@ import httpx
 import numpy as np
 from sqlalchemy import select
 
-from tests.api.city import City
-from vision.storage.tables import AuditEntry
+from tests.api.city import City, write_log
+from vision.storage.tables import AuditEntry, IncidentRow
 
 
 def test_passwords_never_leave(city: City, client: httpx.Client) -> None:
@@ -80,6 +80,11 @@ def test_statistics_count_what_happened(city: City, client: httpx.Client) -> Non
     assert (bikes["raised"], bikes["confirmed"], bikes["rejected"], bikes["filed"]) == (3, 2, 1, 1)
     assert bikes["precision"] == 2 / 3
     assert figures["ai_share"] == 1.0
+    with city.database.transaction() as session:
+        row = session.get(IncidentRow, "d")
+        assert row is not None
+        write_log(session, row, "open", cause="filing", actor="operator:li", at=city.clock.now())
+    assert client.get("/api/v1/statistics").json()["ai_share"] == 0.0, "a person told it to be filed"
     table = client.get("/api/v1/statistics/trend.csv")
     assert table.text.lstrip("\ufeff").splitlines()[1].split(",")[1:] == ["bike_misparked", "3", "2", "1", "1"]
 

@@ -65,11 +65,15 @@ def _filed(session: Session, since: datetime, until: datetime) -> set[str]:
 
 
 def _asked_by_people(session: Session, since: datetime, until: datetime) -> set[str]:
+    """Incidents that a person told to be filed; every other case is the AI's own."""
     query = (
         select(LogRow.incident_id)
         .join(IncidentRow, IncidentRow.id == LogRow.incident_id)
         .where(
-            IncidentRow.began_at >= since, IncidentRow.began_at < until, LogRow.cause.in_(("file_requested", "asked"))
+            IncidentRow.began_at >= since,
+            IncidentRow.began_at < until,
+            LogRow.cause == "filing",
+            LogRow.actor.startswith("operator:"),
         )
     )
     return set(session.scalars(query))
