@@ -84,6 +84,7 @@ def recipe_file(tmp_path: Path, data_yaml: Path, cutouts: Path, base_weights: Pa
                 "imgsz": 96,
                 "batch": 2,
                 "threads": 1,
+                "readers": 0,
                 "precision": "float32",
                 "start": {"street": "base.pt"},
                 "data": {"garbage": "data.yaml", "cutouts": "cutouts", "background_share": 0.0},

@@ -156,8 +156,8 @@ def batches(
         _Numbered(photographs, main, recipe, mosaic_until),
         batch_size=None,
         sampler=list(numbers),
-        num_workers=1,
-        prefetch_factor=3,
+        num_workers=recipe.readers,
+        prefetch_factor=3 if recipe.readers else None,
         worker_init_fn=_one_thread,
     )
 

@@ -97,6 +97,9 @@ class Recipe(Part):
     imgsz: Annotated[int, Field(gt=0, multiple_of=32)] = 640
     batch: Count = 16
     threads: Count = 2
+    readers: int = Field(default=1, ge=0, le=16)
+    """Processes that read and augment photographs; 0 does it in the training's own, as a process with threads of its
+    own must (a fork of it may wait for ever for a lock that one of them held)."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     weight_decay: float = Field(default=5e-4, ge=0.0)
     ema_decay: Fraction = 0.999
