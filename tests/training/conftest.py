@@ -1,6 +1,8 @@
 """A tiny data set made on the spot, and a recipe that trains on it."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,15 @@ else:
     pytest.importorskip("ultralytics", reason="needs the train extra")
 
 NAMES = ("garbage", "garbage_bin", "overflow")
+
+
+@pytest.fixture(autouse=True)
+def child_signal() -> Iterator[None]:
+    """Take back the handler that torch's loader sets for dying children: it outlives its workers, and a later test's
+    own children then ended the whole process."""
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    signal.signal(signal.SIGCHLD, before)
 
 
 def draw_photograph(path: Path, seed: int, size: int = 96) -> list[str]:
