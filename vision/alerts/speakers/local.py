@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -83,8 +84,9 @@ class SoundCardSpeaker:
                     sent += player.stdin.write(to_pcm16(frame).tobytes())
                     player.stdin.flush()
                 player.stdin.close()
-            except BrokenPipeError:
-                pass  # aplay gave up; its own words follow
+            except BrokenPipeError:  # aplay gave up; its own words follow
+                with suppress(BrokenPipeError):  # closing flushes what it no longer takes
+                    player.stdin.close()
             finally:
                 if stop.is_set():
                     player.terminate()
