@@ -27,7 +27,7 @@ def test_the_incident_page_tells_the_whole_story(city: City, open_page: Open) ->
     page.get_by_text("状态变为 open").wait_for()
     assert page.locator(".similar li").count() == 1
     page.locator(".filmstrip button").nth(1).click()
-    until(page, "document.querySelector('.picture img').naturalWidth > 600")
+    until(page, "document.querySelector('.picture img')?.naturalWidth > 600")
     page.get_by_placeholder("写一条备注").fill("已电话通知")
     page.get_by_role("button", name="发送").click()
     page.get_by_text("已电话通知").wait_for()
@@ -54,7 +54,7 @@ def test_speaking_and_filing(city: City, open_page: Open) -> None:
 def test_a_zone_is_drawn_and_saved(city: City, open_page: Open) -> None:
     city.board.looks["lane"] = street_picture("lane")
     page = open_page("/console/zones/lane")
-    until(page, "document.querySelector('.zone-canvas img').naturalWidth > 600")
+    until(page, "document.querySelector('.zone-canvas img')?.naturalWidth > 600")
     page.get_by_role("button", name="画区域").click()
     box = page.locator(".zone-svg").bounding_box()
     for x, y in ((0.2, 0.6), (0.7, 0.6), (0.8, 0.9), (0.1, 0.9)):
@@ -86,7 +86,7 @@ def test_a_zone_is_drawn_and_saved(city: City, open_page: Open) -> None:
 def test_the_wall_shows_current_pictures_only_while_watched(city: City, open_page: Open) -> None:
     city.board.looks["gate"] = street_picture("gate")
     page = open_page("/console/wall?camera=gate")
-    until(page, "document.querySelector('.tile img').naturalWidth > 600")
+    until(page, "document.querySelector('.tile img')?.naturalWidth > 600")
     assert set(city.board.watched) == {"gate"}
     page.goto("about:blank")
 
