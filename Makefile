@@ -32,7 +32,7 @@ test: $(VENV)/.dev ## the whole test suite
 	@# Real browsers, SIP phones and RTSP servers race for ports on a shared machine: one more try each, and it is counted.
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --reruns 1 $(TESTS)
 
-test-fast: $(VENV)/.dev ## under a minute: what one runs while writing
+test-fast: $(VENV)/.dev ## without slow tests, browsers and servers: what one runs while writing
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not browser and not server" $(TESTS)
 
 lint: $(VENV)/.dev ## style, types and layers
