@@ -60,6 +60,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/statistics/trend.csv"): EVERYBODY,
     ("GET", f"{P}/me"): EVERYBODY,
     ("PUT", f"{P}/me/settings"): EVERYBODY,
+    ("POST", f"{P}/me/shift"): EVERYBODY,
     ("DELETE", f"{P}/session"): EVERYBODY,
     ("GET", f"{P}/admin/users"): {"admin"},
     ("POST", f"{P}/admin/users"): {"admin"},

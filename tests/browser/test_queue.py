@@ -194,3 +194,42 @@ def test_it_fits(city: City, open_page: Open, width: int, height: int) -> None:
     page.locator(".row[data-id=i-11] .row-title").click()
     page.get_by_role("button", name="确认").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_lists_to_watch_are_one_click_away(city: City, open_page: Open) -> None:
+    now = city.clock.now()
+    city.raise_incident("open")
+    city.raise_incident("late", status="filed", verdict="confirm")
+    city.add_case("late", status="dispatched", filed_at=now, due_at=now - timedelta(hours=2))
+    city.raise_incident("back", status="reopened", verdict="confirm")
+    page = open_page()
+    page.get_by_role("tab", name="超时 1").click()
+    page.get_by_text("超时 2 小时").wait_for()
+    assert [row.get_attribute("data-id") for row in page.locator(".row:visible").all()] == ["late"]
+    page.get_by_role("tab", name="报结不符 1").click()
+    page.locator(".row[data-id=back]:visible").wait_for()
+    assert page.locator(".row:visible").count() == 1
+    page.get_by_role("tab", name="全部 3").click()
+    page.get_by_label("状态").select_option("filed")
+    page.locator(".row[data-id=late]:visible").wait_for()
+    assert page.locator(".row:visible").count() == 1
+    page.reload()
+    page.locator(".row[data-id=late]:visible").wait_for()
+    assert page.locator(".row:visible").count() == 1, "the filter is part of the address"
+
+
+def test_what_is_unread_follows_the_account(city: City, open_page: Open) -> None:
+    first = open_page()
+    first.wait_for_timeout(500)
+    for index in range(2):
+        city.raise_incident(f"i-{index}")
+    first.get_by_role("tab", name="未读 2").click()
+    first.locator(".row[data-id=i-0]").click()
+    first.get_by_role("tab", name="未读 1").wait_for()
+    assert first.locator(".row:visible").count() == 2, "what was just opened stays in the list while it is looked at"
+    first.wait_for_timeout(2000)
+    second = open_page()  # another browser
+    second.get_by_role("tab", name="未读 1").wait_for()
+    second.get_by_role("tab", name="未读 1").click()
+    second.get_by_role("button", name="全部已看").click()
+    second.get_by_role("tab", name="未读 0").wait_for()

@@ -35,6 +35,7 @@ from vision.api.routes import (
     talk,
 )
 from vision.api.services import HubServices
+from vision.api.shifts import Shifts
 from vision.api.thumbnails import Thumbnails
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ def create_app(services: HubServices) -> FastAPI:
         attempts=Attempts(services.clock, access.login_attempts),
         thumbnails=Thumbnails(),
         fleet=Fleet(services.registry),
+        shifts=Shifts(services.database, services.clock),
     )
     app.state.authenticate = identity
     problems.install(app)

@@ -11,6 +11,7 @@ from vision.api.fleet import Fleet
 from vision.api.identity import Identity
 from vision.api.passwords import Attempts
 from vision.api.services import HubServices
+from vision.api.shifts import Shifts
 from vision.api.thumbnails import Thumbnails
 
 
@@ -23,6 +24,7 @@ class Context:
     attempts: Attempts
     thumbnails: Thumbnails
     fleet: Fleet
+    shifts: Shifts
 
 
 def _of(request: Request) -> Context:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vision.alerts.feed import Alert
+from vision.cases.deadlines import RUNNING
 from vision.core.incidents import IncidentStatus
 from vision.storage.database import Database
 from vision.storage.tables import AlertRow, CaseRow, EvidenceRow, IncidentRow
@@ -22,7 +23,7 @@ def gravity(row: IncidentRow, case: CaseRow | None, now: datetime) -> int:
     """0 (over) to 3 (look now): how high an incident stands in the queue."""
     if row.status not in ACTIVE:
         return 0
-    overdue = case is not None and case.due_at is not None and case.closed_at is None and case.due_at < now
+    overdue = case is not None and case.due_at is not None and case.status in RUNNING and case.due_at < now
     dead = case is not None and case.status in {"dead", "returned"}
     if row.status == IncidentStatus.REOPENED or row.colour == "red" or overdue or dead:
         return 3

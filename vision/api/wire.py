@@ -292,6 +292,22 @@ class Viewer(Wire):
     console: dict[str, Any] = Field(description="The city's settings of the console.")
 
 
+class ShiftBody(Wire):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"opened": ["i-4f0c"]}]})
+
+    opened: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=500)] = Field(
+        default=[], description="Incidents that the person has looked at since the last call."
+    )
+    all_seen: bool = Field(False, description="Everything that came until now counts as seen.")
+
+
+class Shift(Wire):
+    """What is new to a person: incidents that came after `unread_since` and are not among `opened`."""
+
+    unread_since: datetime
+    opened: list[str]
+
+
 class Session(Wire):
     """A session that has begun; the cookie holds its token."""
 

@@ -18,7 +18,8 @@ from vision.storage.database import Database
 from vision.storage.tables import AlertRow, CaseRow, IncidentRow
 
 _log = structlog.get_logger()
-_RUNNING = (CaseStatus.FILED.value, CaseStatus.DISPATCHED.value)
+RUNNING = (CaseStatus.FILED.value, CaseStatus.DISPATCHED.value)
+"""Cases whose clock runs: suspended and handled ones are not overdue."""
 _EVERY_S = 15.0
 _BATCH = 500
 
@@ -75,7 +76,7 @@ class DeadlineKeeper:
         now = self._clock.now()
         with self._database.reading() as session:
             unset = session.scalars(select(CaseRow.id).where(_wants_due()).limit(_BATCH)).all()
-            near = session.scalars(select(CaseRow.id).where(_near(now + self._deadlines.warn_before))).all()
+            near = session.scalars(select(CaseRow.id).where(due_by(now + self._deadlines.warn_before))).all()
         told = 0
         for ids in _chunks([*unset, *(one for one in near if one not in set(unset))]):
             with self._database.transaction() as session:
@@ -94,7 +95,7 @@ class DeadlineKeeper:
             case.due_at = self._deadlines.due(Subtype(incident.subtype), case.filed_at, pauses_of(case))
 
     def _tell(self, session: Session, case: CaseRow, now: datetime) -> int:
-        if case.due_at is None or case.status not in _RUNNING:
+        if case.due_at is None or case.status not in RUNNING:
             return 0
         told = dict(case.detail.get("deadline", {}))
         if told.get("due_at") != case.due_at.isoformat():
@@ -116,7 +117,7 @@ class DeadlineKeeper:
 
 def overdue(session: Session, now: datetime, *, limit: int = 200) -> list[CaseRow]:
     """Open cases past their deadline, the longest overdue first."""
-    query = select(CaseRow).where(_near(now)).order_by(CaseRow.due_at).limit(limit)
+    query = select(CaseRow).where(due_by(now)).order_by(CaseRow.due_at).limit(limit)
     return list(session.scalars(query))
 
 
@@ -129,11 +130,12 @@ def pauses_of(case: CaseRow) -> list[Pause]:
 
 
 def _wants_due() -> ColumnElement[bool]:
-    return CaseRow.status.in_(_RUNNING) & CaseRow.due_at.is_(None) & CaseRow.filed_at.is_not(None)
+    return CaseRow.status.in_(RUNNING) & CaseRow.due_at.is_(None) & CaseRow.filed_at.is_not(None)
 
 
-def _near(until: datetime) -> ColumnElement[bool]:
-    return CaseRow.status.in_(_RUNNING) & (CaseRow.due_at <= until)
+def due_by(until: datetime) -> ColumnElement[bool]:
+    """Open cases whose deadline lies no later."""
+    return CaseRow.status.in_(RUNNING) & (CaseRow.due_at <= until)
 
 
 def _chunks(ids: list[int]) -> list[list[int]]:

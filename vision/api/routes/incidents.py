@@ -21,6 +21,7 @@ from vision.api.records import (
     iso,
     items,
 )
+from vision.cases.deadlines import due_by
 from vision.core.errors import NotThereError
 from vision.core.findings import ViolationType
 from vision.core.incidents import IncidentStatus
@@ -55,6 +56,7 @@ def list_incidents(
     grid: Annotated[str | None, Query(max_length=40)] = None,
     colour: Annotated[str | None, Query(pattern="^(yellow|green|red)$")] = None,
     verdict: Annotated[str | None, Query(pattern="^(none|confirm|reject)$")] = None,
+    overdue: Annotated[bool, Query(description="Only those with an open case whose deadline has passed.")] = False,
     since: Annotated[datetime | None, Query(description="Only those that began then or later.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -66,6 +68,9 @@ def list_incidents(
             query = query.where(column == value)
     if verdict is not None:
         query = query.where(IncidentRow.verdict.is_(None) if verdict == "none" else IncidentRow.verdict == verdict)
+    if overdue:
+        late = select(CaseRow.incident_id).where(due_by(hub.services.clock.now()))
+        query = query.where(IncidentRow.id.in_(late))
     if cursor is not None:
         at, incident_id = _cursor(cursor)
         query = query.where(

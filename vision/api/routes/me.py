@@ -9,6 +9,7 @@ from vision.api import wire
 from vision.api.access import SCOPES, Principal, needs
 from vision.api.context import Hub
 from vision.api.problems import RESPONSES
+from vision.api.records import iso
 from vision.storage.tables import User
 
 router = APIRouter(prefix="/me", tags=["access"], responses=RESPONSES)
@@ -50,3 +51,13 @@ def put_settings(hub: Hub, who: Annotated[Principal, needs(None)], settings: Ann
         user = session.get(User, who.name) if who.by == "session" else None
         if user is not None:
             user.settings = settings
+
+
+@router.post("/shift", response_model=wire.Shift)
+def go_on(hub: Hub, who: Annotated[Principal, needs(None)], body: wire.ShiftBody) -> dict[str, Any]:
+    """Say that one's console is open; the answer tells what is new since the last shift, on whatever machine that was.
+
+    A shift ends by signing out, or when the console was closed for an hour.
+    """
+    row = hub.shifts.go_on(who.actor, body.opened, all_seen=body.all_seen)
+    return {"unread_since": iso(row.unread_since), "opened": row.opened}

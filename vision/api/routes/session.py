@@ -63,6 +63,7 @@ def sign_out(hub: Hub, request: Request, who: Annotated[Principal, needs(None)])
     token = request.cookies.get(COOKIE)
     if who.by == "session" and token:
         hub.accounts.end_session(token)
+        hub.shifts.end(who.actor)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response

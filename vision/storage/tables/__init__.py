@@ -1,6 +1,6 @@
 """The database's tables, one file for each part of the product that owns them."""
 
-from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, User
+from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, ShiftRow, User
 from vision.storage.tables.base import Base
 from vision.storage.tables.cases import CallbackRow, CaseRow, ManifestRow, OutboxRow
 from vision.storage.tables.incidents import (
@@ -36,6 +36,7 @@ __all__ = [
     "OutboxRow",
     "PhraseRow",
     "RegistryRow",
+    "ShiftRow",
     "SuppressionRow",
     "User",
     "WitnessRow",

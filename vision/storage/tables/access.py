@@ -18,6 +18,7 @@ class User(Base):
     districts: Mapped[list[Any]] = mapped_column(default=list)  # empty: all
     enabled: Mapped[bool] = mapped_column(default=True)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    issuer: Mapped[str | None] = mapped_column(String(200))  # the OpenID provider that vouches for them; None: we do
     created_at: Mapped[datetime]
 
 
@@ -56,6 +57,17 @@ class OneTimeLink(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class ShiftRow(Base):
+    """What a person has yet to see: all that came since their last shift, less what they have opened."""
+
+    __tablename__ = "shifts"
+
+    actor: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seen_at: Mapped[datetime]  # when their console was last open
+    unread_since: Mapped[datetime]
+    opened: Mapped[list[Any]] = mapped_column(default=list)  # incident ids
 
 
 class FeedCursor(Base):

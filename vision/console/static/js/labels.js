@@ -7,6 +7,11 @@ export const TYPES = ["out_of_store", "garbage", "bike_misparked"];
 
 export const kindName = (item) => t(item.subtype && item.subtype !== item.type ? item.subtype : item.type);
 
+// As the queue's second row of lists: what came since the last shift, what is late, where video and platform disagree.
+const RUNNING = new Set(["filed", "dispatched"]);
+export const late = (item, nowIso = new Date().toISOString()) => Boolean(item.case?.due_at) && RUNNING.has(item.case.status) && item.case.due_at < nowIso;
+export const ACTIVE_STATES = ["open", "warned", "filed", "handled", "reopened"];
+
 const STATUS_COLOUR = { open: "amber", warned: "violet", filed: "blue", handled: "violet", reopened: "red", closed: "green", rectified: "green", rejected: "", suspected: "", lapsed: "" };
 const CASE_COLOUR = { pending: "amber", filed: "blue", dispatched: "blue", handled: "violet", returned: "red", suspended: "amber", closed: "green", dead: "red", withdrawn: "" };
 const STATE_COLOUR = { live: "green", connecting: "amber", reconnecting: "amber", refused: "red", stopped: "red", unwatched: "red", view_moved: "amber", disabled: "" };

@@ -5,6 +5,7 @@ import { Actions } from "./actions.js";
 import { button, fill, h, icon } from "./dom.js";
 import { lang, setLanguage, t } from "./i18n.js";
 import { chime } from "./sound.js";
+import { Shift } from "./shift.js";
 import { Store } from "./store.js";
 import { gate } from "./login.js";
 import { adminPage } from "./admin.js";
@@ -40,7 +41,7 @@ class App {
     this.cameras = new Map();
     this.leave = null;
     this.sound = localStorage.getItem("sound") !== "off";
-    this.shiftBegan = shiftStart();
+    this.shift = new Shift();
     this.page = h("main", { class: "page", id: "page", tabindex: "-1" });
     this.nav = h("nav", { class: "nav", "aria-label": "Streetward" });
     this.top = h("header", { class: "top" });
@@ -58,6 +59,7 @@ class App {
     addEventListener("signed-out", () => location.replace(`/console/login?next=${encodeURIComponent(location.pathname)}`));
     document.addEventListener("click", (event) => this.followLink(event));
     this.open();
+    this.shift.begin();
     this.loadCameras();
     setInterval(() => this.loadCameras(), CAMERAS_EVERY_MS);
     await this.store.start().catch(fail);
@@ -172,17 +174,6 @@ class App {
     this.leave = p.open(this, this.page, match[1] ? decodeURIComponent(match[1]) : null) ?? null;
     this.paintNav();
   }
-}
-
-// Alerts since the last sign-off of this browser count as new: eight hours apart is another shift.
-function shiftStart() {
-  const last = Number(localStorage.getItem("seenAt") || 0);
-  let began = localStorage.getItem("shiftBegan") || new Date(0).toISOString();
-  if (Date.now() - last > 3600e3) { began = new Date(last || Date.now()).toISOString(); localStorage.setItem("shiftBegan", began); }
-  const mark = () => localStorage.setItem("seenAt", String(Date.now()));
-  mark();
-  setInterval(mark, 60e3);
-  return began;
 }
 
 async function begin() {

@@ -4,11 +4,13 @@ import { evidenceUrl } from "./api.js";
 import { button, fill, h, icon } from "./dom.js";
 import { IncidentView } from "./incident.js";
 import { lasted, t, when } from "./i18n.js";
-import { TYPES, caseChip, kindName, picked, statusChip } from "./labels.js";
+import { ACTIVE_STATES, TYPES, caseChip, kindName, late, picked, statusChip } from "./labels.js";
 import { order } from "./store.js";
+import { fail } from "./toast.js";
 import { VirtualList } from "./virtual.js";
 
 const TABS = ["todo", "inhand", "all"];
+const LISTS = ["unread", "overdue", "disputed"];
 
 export function queuePage(app, page, id = null) {
   const queue = new Queue(app, id);
@@ -25,20 +27,25 @@ class Queue {
     this.hidden = new Set(); // judged here, not yet told by the stream
     this.arrivals = new Set(); // came while the pointer was over the list
     this.fresh = new Set();
+    this.reading = new Set(); // opened in the list of unread ones: they stay in it while it is shown
     this.shown = [];
     this.over = false;
     this.view = new IncidentView(app, { onDone: () => {} });
     this.list = new VirtualList({ make: () => this.makeRow(), show: (row, item) => this.showRow(row, item), label: t("queue") });
     this.pill = h("button", { class: "arrivals", type: "button", hidden: true, onclick: () => this.admit() });
-    this.tabs = h("div", { class: "line", role: "tablist" });
+    this.tabButtons = new Map([...TABS, ...LISTS].map((name) => [name, h("button", { class: "tab", type: "button", role: "tab", title: t(`${name}_hint`), onclick: () => this.filter({ tab: name }) }, t(name), h("span", { class: "count quiet" }))]));
+    const row = (names, label) => h("div", { class: "line grow", role: "tablist", "aria-label": t(label) }, names.map((name) => this.tabButtons.get(name)));
+    this.seen = button(t("all_seen"), { kind: "flat s", onclick: () => { this.reading.clear(); app.shift.allSeen().catch(fail); } });
+    this.tabs = h("div", { class: "line lists" }, row(TABS, "queue"));
+    this.lists = h("div", { class: "line lists" }, row(LISTS, "lists"), this.seen);
     this.bar = h("div", { class: "filters" });
     this.none = h("div", { class: "empty", hidden: true });
     this.element = h("div", { class: "queue" },
-      h("section", { class: "queue-list" }, this.tabs, this.bar, h("div", { class: "list-wrap" }, this.pill, this.list.element, this.none)),
+      h("section", { class: "queue-list" }, this.tabs, this.lists, this.bar, h("div", { class: "list-wrap" }, this.pill, this.list.element, this.none)),
       h("section", { class: "queue-view" }, h("button", { class: "btn s only-narrow", type: "button", onclick: () => this.select(null) }, icon("back", true), t("back")), this.view.element, this.help()));
     this.listen();
     this.refresh();
-    this.ticker = setInterval(() => this.list.paint(), 15000);
+    this.ticker = setInterval(() => (this.over ? this.list.paint() : this.refresh()), 15000);
     if (id && app.store.incidents.has(id)) this.select(id);
   }
 
@@ -46,12 +53,14 @@ class Queue {
     const { store } = this.app;
     this.handlers = {
       alert: (event) => this.onAlert(event.detail),
-      reset: () => this.refresh(),
+      reset: () => { this.paintFilters(); this.refresh(); },
       judged: (event) => this.onJudged(event.detail.id),
       unjudged: (event) => { this.hidden.delete(event.detail.id); this.refresh(); this.select(event.detail.id); },
       cameras: () => { this.paintFilters(); this.list.paint(); },
     };
     for (const [name, handler] of Object.entries(this.handlers)) store.addEventListener(name, handler);
+    this.onShift = () => { this.schedule(); };
+    this.app.shift.addEventListener("change", this.onShift);
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.list.element.addEventListener("pointerenter", () => { this.over = true; });
@@ -61,6 +70,7 @@ class Queue {
 
   close() {
     for (const [name, handler] of Object.entries(this.handlers)) this.app.store.removeEventListener(name, handler);
+    this.app.shift.removeEventListener("change", this.onShift);
     document.removeEventListener("keydown", this.onKey);
     clearInterval(this.ticker);
     if (this.claimed) this.app.actions.claim({ id: this.claimed }, false);
@@ -70,7 +80,11 @@ class Queue {
     const f = this.filters;
     if (f.tab === "todo" && item.verdict !== null) return false;
     if (f.tab === "inhand" && item.verdict === null) return false;
+    if (f.tab === "unread" && !this.reading.has(item.id) && !this.app.shift.isNew(item)) return false;
+    if (f.tab === "overdue" && !late(item)) return false;
+    if (f.tab === "disputed" && item.status !== "reopened") return false;
     if (f.types.size && !f.types.has(item.type)) return false;
+    if (f.grid && item.grid_id !== f.grid) return false;
     if (f.district && item.district !== f.district) return false;
     if (f.camera && item.camera_id !== f.camera) return false;
     if (f.status && item.status !== f.status) return false;
@@ -83,9 +97,13 @@ class Queue {
     const { store } = this.app;
     this.shown = [...store.incidents.values()].filter((item) => this.fits(item) && !this.arrivals.has(item.id)).sort(order);
     this.list.set(this.shown);
-    const counts = store.counts();
-    fill(this.tabs, TABS.map((tab) => h("button", { class: "tab", type: "button", role: "tab", "aria-selected": String(this.filters.tab === tab), onclick: () => this.filter({ tab }) },
-      t(tab), h("span", { class: "count quiet" }, counts[tab]))));
+    const counts = { ...store.counts(), ...this.countLists() };
+    for (const [name, tab] of this.tabButtons) {
+      tab.setAttribute("aria-selected", String(this.filters.tab === name));
+      tab.lastChild.textContent = counts[name];
+      tab.lastChild.className = `count ${TABS.includes(name) || name === "unread" || !counts[name] ? "quiet" : ""}`;
+    }
+    this.seen.hidden = this.filters.tab !== "unread" || counts.unread === 0;
     this.none.hidden = this.shown.length > 0;
     if (!this.shown.length) fill(this.none, icon("calm"), h("p", {}, this.filters.tab === "todo" && !this.filtered() ? t("nothing_todo") : t("nothing_here")), h("p", { class: "small faint" }, this.filters.tab === "todo" ? t("nothing_todo_hint") : ""));
     this.pill.hidden = this.arrivals.size === 0;
@@ -96,7 +114,18 @@ class Queue {
 
   filtered() {
     const f = this.filters;
-    return f.types.size || f.district || f.camera || f.status || f.colour;
+    return f.types.size || f.district || f.grid || f.camera || f.status || f.colour;
+  }
+
+  countLists() {
+    const counts = { unread: 0, overdue: 0, disputed: 0 };
+    const now = new Date().toISOString();
+    for (const item of this.app.store.incidents.values()) {
+      if (this.app.shift.isNew(item)) counts.unread += 1;
+      if (late(item, now)) counts.overdue += 1;
+      if (item.status === "reopened") counts.disputed += 1;
+    }
+    return counts;
   }
 
   onAlert({ alert, before, item }) {
@@ -135,6 +164,7 @@ class Queue {
   onJudged(id) {
     const index = this.shown.findIndex((item) => item.id === id);
     this.hidden.add(id);
+    this.app.shift.open(id);
     const next = this.shown[index + 1] ?? this.shown[index - 1];
     this.shown = this.shown.filter((item) => item.id !== id);
     this.claimed = null;
@@ -154,6 +184,8 @@ class Queue {
     if (index >= 0) this.list.reveal(index);
     this.list.paint();
     this.view.show(item);
+    if (claim && this.filters.tab === "unread") this.reading.add(id);
+    if (claim) this.app.shift.open(id);
     if (claim && item.verdict === null) { this.claimed = id; this.app.actions.claim(item); }
   }
 
@@ -200,17 +232,18 @@ class Queue {
 
   showRow(row, item) {
     const seen = this.selected === item.id;
+    row.classList.toggle("late", late(item));
     row.setAttribute("aria-selected", String(seen));
-    row.querySelector(".row-time").textContent = `${when(item.began_at)} · ${t("lasting")} ${lasted(item.began_at)}${item.claimed_by && item.claimed_by !== this.app.me.name ? ` · ${t("claimed_by", { name: item.claimed_by })}` : ""}`;
-    const key = `${item.id}|${item.version}|${item.updated_at}|${item.claimed_by}|${this.fresh.has(item.id)}|${this.app.cameras.size}`;
+    row.querySelector(".row-time").textContent = `${when(item.began_at)} · ${late(item) ? `${t("overdue")} ${lasted(item.case.due_at)}` : `${t("lasting")} ${lasted(item.began_at)}`}${item.claimed_by && item.claimed_by !== this.app.me.name ? ` · ${t("claimed_by", { name: item.claimed_by })}` : ""}`;
+    const key = `${item.id}|${item.version}|${item.updated_at}|${item.claimed_by}|${this.fresh.has(item.id)}|${this.app.shift.isNew(item)}|${this.app.cameras.size}`;
     if (row.dataset.key === key) return;
     row.dataset.key = key;
     row.dataset.id = item.id;
-    row.className = `row g${item.gravity}`;
+    row.className = `row g${item.gravity}${late(item) ? " late" : ""}`;
     row.querySelector(".row-title").textContent = kindName(item);
     row.querySelector(".row-place").textContent = [item.place, this.app.cameraName(item.camera_id)].filter(Boolean).join(" · ");
     fill(row.querySelector(".row-status"), item.status === "filed" && item.case ? caseChip({ ...item.case, id: null }) : item.status === "open" ? null : statusChip(item.status));
-    fill(row.querySelector(".row-new"), (this.fresh.has(item.id) || item.began_at > this.app.shiftBegan) && h("span", { class: "dot", title: t("unread") }));
+    fill(row.querySelector(".row-new"), (this.fresh.has(item.id) || this.app.shift.isNew(item)) && h("span", { class: "dot", title: t("unread") }));
     row.querySelector(".row-acts").hidden = item.verdict !== null || !this.app.actions.may("incidents:act");
     const image = row.querySelector(".thumb");
     const picture = picked(item, "annotated", "original");
@@ -222,6 +255,7 @@ class Queue {
   filter(change) {
     Object.assign(this.filters, change);
     writeFilters(this.filters);
+    this.reading.clear();
     this.arrivals.clear();
     this.paintFilters();
     this.list.element.scrollTop = 0;
@@ -232,12 +266,19 @@ class Queue {
     const f = this.filters;
     const cameras = [...this.app.cameras.values()];
     const districts = [...new Set(cameras.map((c) => c.district).filter(Boolean))].sort();
+    const grids = [...new Set([...this.app.store.incidents.values()].map((item) => item.grid_id).filter(Boolean))].sort().slice(0, 500);
     const select = (name, all, options) => h("select", { class: "input s", "aria-label": t(name), onchange: (e) => this.filter({ [name]: e.target.value }) },
       h("option", { value: "" }, all), options.map(([value, label]) => h("option", { value, selected: f[name] === value }, label)));
     const toggle = (type) => { const types = new Set(f.types); types.has(type) ? types.delete(type) : types.add(type); this.filter({ types }); };
+    // The cameras come anew every few seconds: a list that somebody has just opened must not be taken from under them.
+    const key = JSON.stringify([cameras.map((c) => [c.id, c.name]), districts, grids, [...f.types], f.district, f.grid, f.camera, f.status, f.colour]);
+    if (key === this.barKey) return;
+    this.barKey = key;
     fill(this.bar, TYPES.map((type) => button(t(type), { kind: "s", pressed: f.types.has(type), onclick: () => toggle(type) })),
       districts.length > 1 && select("district", t("all_districts"), districts.map((d) => [d, d])),
       select("camera", t("all_cameras"), cameras.filter((c) => !f.district || c.district === f.district).slice(0, 2000).map((c) => [c.id, c.name])),
+      grids.length > 0 && select("grid", t("all_grids"), grids.map((g) => [g, g])),
+      select("status", t("any_status"), ACTIVE_STATES.map((s) => [s, t(s)])),
       select("colour", t("any_colour"), ["yellow", "green", "red"].map((c) => [c, t(c)])));
   }
 
@@ -249,14 +290,14 @@ class Queue {
 
 function readFilters() {
   const given = new URLSearchParams(location.search);
-  return { tab: TABS.includes(given.get("tab")) ? given.get("tab") : "todo", types: new Set(given.getAll("type")), district: given.get("district") ?? "", camera: given.get("camera") ?? "", status: given.get("status") ?? "", colour: given.get("colour") ?? "" };
+  return { tab: [...TABS, ...LISTS].includes(given.get("tab")) ? given.get("tab") : "todo", types: new Set(given.getAll("type")), district: given.get("district") ?? "", grid: given.get("grid") ?? "", camera: given.get("camera") ?? "", status: given.get("status") ?? "", colour: given.get("colour") ?? "" };
 }
 
 function writeFilters(f) {
   const values = new URLSearchParams();
   if (f.tab !== "todo") values.set("tab", f.tab);
   for (const type of f.types) values.append("type", type);
-  for (const name of ["district", "camera", "status", "colour"]) if (f[name]) values.set(name, f[name]);
+  for (const name of ["district", "grid", "camera", "status", "colour"]) if (f[name]) values.set(name, f[name]);
   const text = values.toString();
   history.replaceState(null, "", location.pathname + (text ? `?${text}` : ""));
 }
