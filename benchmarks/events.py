@@ -3,24 +3,27 @@
     vision bench events CLIP --truth TRUTH.yaml        one clip
     vision bench events FOLDER --truth FOLDER/truth    every clip of a folder that has a truth of the same name
     vision bench events A.mp4 B.mp4 --truth A.yaml --truth B.yaml
+    vision bench events FOLDER --looped-h 2            two hours of every clip in which nothing happens
 
 A truth file lists `zones: [{id, kind, polygon, dwell_s}]` and `events: [{type, zone, start_s, end_s}]`, times in the
 clip. An alarm is what the incident engine would open: a finding that is present and whose dwell is over; it closes
 after `ABSENT_LOOKS` absent findings in a row. Unknown neither opens nor closes.
+
+`--looped-h` plays the negative clips to and fro at a look every 10 s under changing light, noise and shake, with the
+dwell that the product has when a zone sets none: camera-hours for the rate of false alarms, of looped footage.
 """
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
 import numpy as np
 import yaml
 
-from benchmarks import harness
+from benchmarks import footage, harness
+from benchmarks.footage import VARIED, Remembering, Site, Street, length_s
 from benchmarks.harness import Result
-from vision.core.clock import Clock
 from vision.core.errors import ConfigError, NotThereError
 from vision.core.findings import Finding, FindingState, ViolationType
 from vision.core.frames import Frame, Image
@@ -29,12 +32,12 @@ from vision.core.registry import Camera, SourceKind, View, Zone, ZoneKind
 from vision.pipeline.draw import annotate
 from vision.pipeline.scene import SceneAnalyser
 from vision.rules.settings import RuleSettings
-from vision.streams.files import FileSource
 from vision.testing import EPOCH, ManualClock
 
 ABSENT_LOOKS = 3
 CLIPS = (".mp4", ".mkv", ".avi", ".mov", ".ts")
 DETECTOR_SCORE = 0.2
+LOOPED_EVERY_S = 10.0
 _GRACE_S = 5.0  # an alarm may come this long after its event's end: the looks are this far apart
 
 
@@ -126,30 +129,24 @@ def read_truth(file: Path) -> Truth:
     return Truth(zones, events)
 
 
+def watch(where: Street, zones: tuple[Zone, ...], detector: Detector, hours: float, every_s: float) -> list[Played]:
+    """A street in which nothing happens, looped for so many hours: a third of them under each of the conditions."""
+    remembering = Remembering(detector, where)
+    return [
+        play(
+            f"looped {where.site.name}, {conditions.name}",
+            Truth(zones, ()),
+            footage.looped(where, hours * 3600 / len(VARIED), every_s, conditions),
+            remembering,
+        )
+        for conditions in VARIED
+    ]
+
+
 def look_every_s(seconds: float, zones: Sequence[Zone]) -> float:
     """A look a second on short clips, a quarter of the shortest dwell (10 s at most) on long ones."""
     dwell_s = min((zone.dwell_s for zone in zones if zone.dwell_s), default=40.0)
     return 1.0 if seconds < 300 else max(1.0, min(10.0, dwell_s / 4))
-
-
-def looks(clip: Path, every_s: float, clock: Clock) -> Iterator[Frame]:
-    """The clip's looks as a worker gets them."""
-    camera = Camera(clip.stem, str(clip), kind=SourceKind.FILE, sample_s=every_s, options=(("pace", "fast"),))
-    source = FileSource(camera, clock)
-    source.open()
-    try:
-        yield from source.frames()
-    finally:
-        source.close()
-
-
-def length_s(clip: Path) -> float:
-    """Raises NotThereError when there is no such clip or it can't be read."""
-    try:
-        with av.open(str(clip)) as container:
-            return float(container.duration or 0) / av.time_base
-    except (OSError, av.error.FFmpegError) as error:
-        raise NotThereError(f"cannot play {clip}: {error}") from None
 
 
 def play(clip: str, truth: Truth, frames: Iterable[Frame], detector: Detector) -> Played:
@@ -308,6 +305,7 @@ def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sample-s", type=float, default=None, help="seconds between looks; chosen by length if unset")
     parser.add_argument("--model", default="", help="model of the catalogue, or a file; the default model if unset")
     parser.add_argument("--sheet", type=Path, default=None, metavar="PNG", help="draw every alarm into this picture")
+    parser.add_argument("--looped-h", type=float, default=0.0, metavar="H", help="hours of every clip without events")
 
 
 def run(args: argparse.Namespace) -> list[Result]:
@@ -319,18 +317,33 @@ def run(args: argparse.Namespace) -> list[Result]:
         work = [(clip, truth) for clip, truth in work if length_s(clip) < 60]
     detector = open_model(args.model)
     try:
-        played = [play_clip(clip, read_truth(truth), detector, args.sample_s) for clip, truth in work]
+        if args.looped_h:
+            played = list(_looped(work, detector, args.looped_h, args.sample_s or LOOPED_EVERY_S))
+        else:
+            played = [play_clip(clip, read_truth(truth), detector, args.sample_s) for clip, truth in work]
+            print(account(played))
     finally:
         detector.close()
-    print(account(played))
     if args.sheet is not None:
         contact_sheet([alarm for one in played for alarm in one.alarms], args.sheet)
-    return results(played)
+    return results(played, prefix="looped_" if args.looped_h else "")
 
 
 def play_clip(clip: Path, truth: Truth, detector: Detector, sample_s: float | None = None) -> Played:
     every_s = sample_s or look_every_s(length_s(clip), truth.zones)
-    return play(clip.stem, truth, looks(clip, every_s, ManualClock(EPOCH)), detector)
+    return play(clip.stem, truth, footage.looks(clip, every_s, ManualClock(EPOCH)), detector)
+
+
+def _looped(work: Sequence[tuple[Path, Path]], detector: Detector, hours: float, every_s: float) -> Iterator[Played]:
+    """Every clip whose truth has no events; its zones with the dwell that the rules set."""
+    for clip, file in work:
+        truth = read_truth(file)
+        if not truth.events:
+            zones = tuple(replace(zone, dwell_s=None) for zone in truth.zones)
+            where = footage.street(Site(clip.name, zones[0].polygon), clip.parent, detector)
+            for one in watch(where, zones, detector, hours, every_s):
+                print(account([one]), flush=True)
+                yield one
 
 
 def main(argv: list[str] | None = None) -> int:

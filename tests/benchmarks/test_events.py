@@ -7,11 +7,13 @@ import pytest
 
 from benchmarks import events
 from benchmarks.events import Event, Played, Truth
+from benchmarks.footage import Site, Street
 from vision.core.detections import Detections
 from vision.core.errors import ConfigError, NotThereError
 from vision.core.findings import ViolationType
 from vision.core.frames import Frame, Image, TimeSource
 from vision.core.registry import Zone, ZoneKind
+from vision.sandbox.injection import GroundPlane
 from vision.testing import EPOCH, ScriptedDetector
 
 NAMES = ("person", "bicycle")
@@ -150,3 +152,12 @@ def test_the_night_lane_s_motorbike_is_told_and_the_pavement_is_silent(shared: P
             assert (len(one.found), len(one.false)) == (found, 0), events.account([one])
     finally:
         detector.close()
+
+
+def test_a_street_without_events_is_watched_for_hours_under_three_kinds_of_light() -> None:
+    where = Street(Site("a_clip.mp4", ZONE.polygon), [PICTURE] * 3, [()] * 3, PICTURE, GroundPlane(0.3, 0), [BIKE] * 3)
+    detector = ScriptedDetector(NAMES, [BIKE])
+    watched = events.watch(where, (ZONE,), detector, hours=0.1, every_s=10)
+    assert [one.clip for one in watched] == [f"looped a, {name}" for name in ("clouds", "lamps", "gusts")]
+    assert sum(one.seconds for one in watched) == pytest.approx(360)
+    assert [len(one.false) for one in watched] == [1, 1, 1]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks import inject
-from benchmarks.inject import Site, Street
+from benchmarks.footage import Conditions, Remembering, Site, Street, under
+from vision.core.detections import Detections
 from vision.core.errors import ConfigError, NotThereError
+from vision.core.findings import ViolationType
 from vision.core.frames import Image
 from vision.core.geometry import Box
 from vision.sandbox.injection import (
@@ -24,6 +26,7 @@ from vision.sandbox.injection import (
     paste,
     read_cutouts,
 )
+from vision.testing import ScriptedDetector
 
 EMPTY: Image = np.full((360, 640, 3), 110, np.uint8)
 PLANE = GroundPlane(0.3, 0.1)
@@ -112,7 +115,8 @@ def test_cut_outs_are_read_cropped_and_large_enough(tmp_path: Path) -> None:
 
 def street(looks: int = 5) -> Street:
     site = Site("clip.mp4", ((0.1, 0.4), (0.9, 0.4), (0.9, 0.95), (0.1, 0.95)))
-    return Street(site, [EMPTY] * looks, [NOBODY] * looks, EMPTY, PLANE)
+    pictures = [EMPTY.copy() for _ in range(looks)]
+    return Street(site, pictures, [NOBODY] * looks, EMPTY, PLANE, [Detections.empty(("person",))] * looks)
 
 
 def test_an_episode_shows_the_thing_from_its_start_to_its_end() -> None:
@@ -149,3 +153,34 @@ def test_a_wrong_zone_is_refused(text: str) -> None:
 
 def test_a_zone_is_read() -> None:
     assert inject.polygon_of("0,0,1,0 1,1") == ((0, 0), (1, 0), (1, 1))
+
+
+def test_the_two_sets_share_no_clip_and_no_cut_out(tmp_path: Path) -> None:
+    development, held_out = inject.SETS["development"], inject.SETS["held_out"]
+    assert not {site.clip for site in development} & {site.clip for site in held_out}
+    (tmp_path / "garbage_bag").mkdir()
+    for name in "abcde":
+        cv2.imwrite(str(tmp_path / "garbage_bag" / f"{name}.png"), np.full((80, 80, 4), 255, np.uint8))
+    drawn = {
+        which: [one.name for one in inject.cutouts_of(tmp_path, ViolationType.GARBAGE, which)]
+        for which in ("development", "held_out", "all")
+    }
+    assert drawn == {"development": ["a", "c", "e"], "held_out": ["b", "d"], "all": ["a", "b", "c", "d", "e"]}
+
+
+def test_light_noise_and_shake_are_the_same_at_the_same_time_and_change_with_it() -> None:
+    detailed = np.random.default_rng(3).integers(0, 255, (90, 160, 3), np.uint8)
+    rough = Conditions("rough", swing=0.3, noise_levels=3, shake_px=4)
+    assert (under(detailed, 40, rough) == under(detailed, 40, rough)).all()
+    assert (under(detailed, 40, rough) != under(detailed, 80, rough)).any()
+    assert under(detailed, 40, Conditions()) is detailed
+    assert under(EMPTY, 0, Conditions("dim", gain=0.3)).mean() == pytest.approx(33, abs=1)
+
+
+def test_only_what_was_changed_in_a_known_picture_is_looked_at_anew() -> None:
+    detector = ScriptedDetector(("person",), [Detections.empty(("person",))])
+    where = street(2)
+    remembering = Remembering(detector, where)
+    changed = where.pictures[0].copy()
+    assert len(remembering.detect([where.pictures[0], changed, where.pictures[1]])) == 3
+    assert [id(image) for image in detector.seen] == [id(changed)]
