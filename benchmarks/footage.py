@@ -23,6 +23,7 @@ from vision.core.frames import Frame, Image, TimeSource
 from vision.core.geometry import Box, Polygon
 from vision.core.ports import Detector
 from vision.core.registry import Camera, SourceKind
+from vision.detectors.change_memory import shake
 from vision.sandbox import injection as synthetic
 from vision.sandbox.injection import GroundPlane
 from vision.streams.files import FileSource
@@ -32,6 +33,7 @@ _NOISE_PX = 512
 _SWING_S = 1800.0
 _SHAKE_S = 30.0
 _NIGHT_COLOUR = 0.5
+_STEADYING_PX = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,19 @@ VARIED = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A piece of ground in a clip where something can be put. `from_s`: where the clip's steady view begins."""
+    """A piece of ground in a clip where something can be put.
+
+    Attributes:
+        from_s: where the clip's steady view begins.
+        steadied: the camera wandered; its motion is taken out, for what is put down must not glide over the ground.
+    """
 
     clip: str
     polygon: Polygon
     from_s: float = 0.0
     conditions: Conditions = AS_FILMED
     night: bool = False
+    steadied: bool = False
 
     @property
     def name(self) -> str:
@@ -154,7 +162,8 @@ def street(site: Site, folder: Path, detector: Detector) -> Street:
     if not clip.is_file():
         raise NotThereError(f"there is no clip {clip}")
     frames = looks(clip, max(0.4, min(1.0, length_s(clip) / 20)), ManualClock(EPOCH))
-    pictures = [under(frame.image, 0.0, site.conditions) for frame in frames if frame.pts_s >= site.from_s]
+    filmed = [frame.image for frame in frames if frame.pts_s >= site.from_s]
+    pictures = [under(image, 0.0, site.conditions) for image in (_steadied(filmed) if site.steadied else filmed)]
     seen = [detector.detect([picture])[0] for picture in pictures]
     people = [_people(found, picture) for found, picture in zip(seen, pictures, strict=True)]
     plane = synthetic.ground_plane([box for look in people for box in look])
@@ -187,13 +196,31 @@ def under(picture: Image, now_s: float, conditions: Conditions) -> Image:
     return np.asarray(lit.clip(0, 255), np.uint8)
 
 
+def _steadied(pictures: Sequence[Image]) -> list[Image]:
+    """Every picture moved to where the middle one was filmed from."""
+    scale = pictures[0].shape[1] / _STEADYING_PX
+    middle = _small(pictures[len(pictures) // 2])
+    moves = [shake(_small(picture), middle) for picture in pictures]
+    return [_moved(picture, -dx * scale, -dy * scale) for picture, (dx, dy) in zip(pictures, moves, strict=True)]
+
+
+def _small(picture: Image) -> NDArray[np.float32]:
+    high = round(picture.shape[0] * _STEADYING_PX / picture.shape[1])
+    small = cv2.resize(picture, (_STEADYING_PX, high), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _moved(picture: Image, dx_px: float, dy_px: float) -> Image:
+    matrix = np.array([[1, 0, dx_px], [0, 1, dy_px]])
+    size = (picture.shape[1], picture.shape[0])
+    return np.asarray(cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
 def _shaken(picture: Image, now_s: float, reach_px: float) -> Image:
     if not reach_px:
         return picture
     random = Random(int(now_s / _SHAKE_S))
-    matrix = np.array([[1, 0, random.uniform(-reach_px, reach_px)], [0, 1, random.uniform(-reach_px, reach_px)]])
-    size = (picture.shape[1], picture.shape[0])
-    return np.asarray(cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return _moved(picture, random.uniform(-reach_px, reach_px), random.uniform(-reach_px, reach_px))
 
 
 def _noise(shape: tuple[int, int], now_s: float) -> NDArray[np.float32]:
