@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vision import __version__, cli_evidence, cli_hub, cli_models
+from vision import __version__, cli_evidence, cli_hub, cli_models, cli_ops
 from vision.core.errors import ConfigError, NotThereError, StreetwardError
 from vision.core.registry import redact_url
 
@@ -26,6 +26,7 @@ app.add_typer(sandbox_app, name="sandbox")
 app.command("replay")(cli_hub.replay)
 app.command("statistics")(cli_hub.statistics)
 app.command("import")(cli_hub.import_register)
+app.command("alive")(cli_ops.alive)
 
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
@@ -119,7 +120,9 @@ def cluster(
 def worker(
     config: ConfigFile,
     redis: Annotated[str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL, before the file's.")] = None,
-    name: Annotated[str, typer.Option(help="How it signs its health records.")] = "worker-1",
+    name: Annotated[
+        str, typer.Option(envvar="STREETWARD_WORKER", help="How it signs; every worker needs a name of its own.")
+    ] = "worker-1",
     log_level: Annotated[LogLevel, typer.Option(help="Least grave events that are logged.")] = LogLevel.INFO,
 ) -> None:
     """Watch cameras and send findings; the hub says which cameras."""
