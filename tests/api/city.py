@@ -17,12 +17,14 @@ from vision.api.records import RecordedAlerts
 from vision.api.services import ApiSettings, HubServices
 from vision.config.access import AccessConfig, ConfiguredKey
 from vision.core.clock import Clock, SystemClock
-from vision.core.errors import IllegalTransitionError
+from vision.core.errors import IllegalTransitionError, NotThereError, SourceError
 from vision.core.incidents import Verdict
+from vision.core.registry import Camera
 from vision.incidents.events import FileRequested, VerdictGiven
 from vision.storage.database import Database
 from vision.storage.registry import Registry
 from vision.storage.tables import AlertRow, CaseRow, EvidenceRow, IncidentRow, LogRow
+from vision.streams.ptz import Preset
 from vision.testing import MemoryBlobs
 
 ROLES = ("viewer", "operator", "supervisor", "engineer", "admin")
@@ -58,6 +60,7 @@ class FakeBoard:
         self.states: dict[str, dict[str, Any]] = {key: {"state": "live", "reason": ""} for key in CAMERAS}
         self.looks: dict[str, bytes] = {}
         self.watched: dict[str, float] = {}
+        self.turned: dict[str, float] = {}
 
     def health(self) -> dict[str, dict[str, Any]]:
         at = self._clock.now().isoformat()
@@ -71,6 +74,33 @@ class FakeBoard:
 
     def look(self, camera_id: str) -> bytes | None:
         return self.looks.get(camera_id)
+
+    def hold(self, camera_id: str, *, until_s: float) -> None:
+        self.turned[camera_id] = until_s
+
+    def release(self, camera_id: str) -> None:
+        self.turned.pop(camera_id, None)
+
+    def held(self, *, now_s: float) -> Mapping[str, float]:
+        return {key: until_s for key, until_s in self.turned.items() if until_s > now_s}
+
+
+class FakeTurning:
+    """A PTZ camera with two presets; `trouble` is what it answers instead."""
+
+    def __init__(self) -> None:
+        self.turned: list[tuple[str, str]] = []
+        self.trouble: SourceError | None = None
+
+    def presets(self, camera: Camera) -> list[Preset]:
+        if self.trouble is not None:
+            raise self.trouble
+        return [Preset("1", "北侧人行道", None), Preset("2", "菜场门口", None)]
+
+    def go_to(self, camera: Camera, token: str) -> None:
+        if token not in {preset.token for preset in self.presets(camera)}:
+            raise NotThereError(f"{camera.id} has no PTZ preset {token!r}")
+        self.turned.append((camera.id, token))
 
 
 @dataclass
@@ -128,6 +158,7 @@ class City:
     registry: Registry
     board: FakeBoard
     desk: Desk
+    turning: FakeTurning
     services: HubServices
 
     def app(self) -> FastAPI:
@@ -247,5 +278,6 @@ def make_city(folder: Path, *, clock: Clock | None = None, access: Mapping[str, 
     blobs, board, desk = MemoryBlobs(), FakeBoard(clock), Desk(database, clock)
     feed = AlertFeed(RecordedAlerts(database, clock.now), SystemClock(), poll_s=0.05)
     settings = ApiSettings(access=AccessConfig(api_keys=keys, **(access or {})))
-    services = HubServices(database, blobs, registry, feed, desk, clock, board, settings)
-    return City(database, clock, blobs, registry, board, desk, services)
+    turning = FakeTurning()
+    services = HubServices(database, blobs, registry, feed, desk, clock, board, settings, turning=turning)
+    return City(database, clock, blobs, registry, board, desk, turning, services)

@@ -78,6 +78,7 @@ class FakeBoard:
     wanted: set[str] = field(default_factory=set)
     shared: frozenset[str] | None = None
     recheck: set[str] = field(default_factory=set)
+    turned: set[str] = field(default_factory=set)
 
     def registry_version(self) -> int | None:
         if self.away:
@@ -99,6 +100,9 @@ class FakeBoard:
 
     def watched(self, *, now_s: float) -> set[str]:
         return self.wanted
+
+    def held(self, *, now_s: float) -> Mapping[str, float]:
+        return dict.fromkeys(self.turned, now_s + 60)
 
     def post_look(self, camera_id: str, jpeg: bytes) -> None:
         self.looks[camera_id] = jpeg

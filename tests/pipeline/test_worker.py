@@ -40,9 +40,13 @@ class FakeSupervisor:
     applied: list[list[Camera]] = field(default_factory=list)
     states: dict[str, Health] = field(default_factory=dict)
     visits: list[str] = field(default_factory=list)
+    held: frozenset[str] = frozenset()
 
     def visit_soon(self, camera_id: str) -> None:
         self.visits.append(camera_id)
+
+    def hold(self, camera_ids: frozenset[str]) -> None:
+        self.held = camera_ids
 
     def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes:
         raise SourceError("no ring")
@@ -241,3 +245,23 @@ def test_a_recheck_asks_for_a_visit_once(rig: Rig) -> None:
     worker.tick()
     assert rig.supervisor.visits == ["gate"]
     assert rig.board.recheck == {"somebody-elses"}
+
+
+def test_a_camera_that_a_person_turns_is_not_judged_and_says_unknown(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    assert [f.state for f in rig.look(worker, 0)] == [FindingState.ABSENT]
+    rig.board.turned = {"gate", "another worker's"}
+    worker.tick()
+    assert rig.supervisor.held == {"gate"}
+    (said,) = (finding for _key, finding in rig.bus.read(wait_s=1, limit=10))
+    assert (said.state, said.why.en) == (FindingState.UNKNOWN, "an operator is turning the camera")
+    assert rig.board.health["gate"]["view"] == "held"
+    rig.mailbox.put(frame(10, seq=1))
+    assert rig.bus.read(wait_s=0.3, limit=10) == [], "what it shows meanwhile is no look"
+    rig.board.turned = set()
+    worker.tick()
+    assert rig.supervisor.held == frozenset()
+    assert len(rig.look(worker, 20)) == 1
+    worker.stop()

@@ -17,7 +17,7 @@ from tests.conftest import absent
 from tests.streams.waiting import eventually, looks
 from vision.core.clock import SystemClock
 from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
-from vision.core.frames import TimeSource
+from vision.core.frames import Image, TimeSource
 from vision.core.registry import Camera, SourceKind
 from vision.sandbox.camera_footage import street_clip
 from vision.sandbox.camera_replay import ReplayServer
@@ -234,3 +234,26 @@ def test_gstreamers_server_with_login(gst: str, replay: ReplayServer) -> None:
         assert source.corrupt == 0
     with pytest.raises(SourceRefusedError, match="401"):
         LiveSource(camera(f"rtsp://admin:wrong@{gst}/{CLIP}"), SystemClock()).open()
+
+
+@pytest.mark.parametrize("name", [CLIP, "hevc.mp4"])
+def test_glance_shows_the_newest_keyframe_without_taking_a_look(replay: ReplayServer, name: str) -> None:
+    source = LiveSource(camera(replay.url(name, 7), sample_s=3600), SystemClock())
+    assert source.glance(160) is None, "nothing is open yet"
+    source.open()
+    reading = threading.Thread(target=lambda: list(source.frames()), daemon=True)
+    reading.start()
+    seen: list[Image] = []
+
+    def three() -> bool:
+        image = source.glance(160)
+        if image is not None:
+            seen.append(image)
+        return len(seen) == 3
+
+    assert eventually(three)
+    assert [image.shape for image in seen] == [(120, 160, 3)] * 3
+    assert not np.array_equal(seen[0], seen[2])
+    assert source.figures().received_bytes > 0
+    source.close()
+    reading.join(5)

@@ -80,3 +80,18 @@ def test_living_and_dead_cameras_on_one_gateway(replay: ReplayServer) -> None:
     assert mailbox.waiting() == 5
     assert eventually(lambda: replay.watching() == 0)
     assert not threads_named("visit")
+
+
+def test_a_camera_that_a_person_turns_is_visited_when_it_is_let_go(replay: ReplayServer) -> None:
+    limits = PatrolLimits(opens_per_s=50, gateway_opens_per_s=50, target_s={2: 0.5}, retry_s=0.5)
+    mailbox = Mailbox()
+    runner = PatrolRunner(SystemClock(), mailbox, Visitor(SystemClock()), Patrol(limits))
+    runner.hold(frozenset({"held"}))
+    runner.apply([patrolled("held", replay.url("small.mp4", 11)), patrolled("free", replay.url("small.mp4", 12))])
+    runner.start()
+    took = [frame.camera_id for _ in range(3) for frame in mailbox.take(1, 20)]
+    assert took == ["free"] * 3
+    assert "held" in runner.health(), "it is still ours"
+    runner.hold(frozenset())
+    assert eventually(lambda: "held" in {frame.camera_id for frame in mailbox.take(4, 1)})
+    runner.stop()

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     SPEAK = "speakers:speak"
     EVIDENCE_READ = "evidence:read"
     CAMERAS_READ = "cameras:read"
+    CAMERAS_TURN = "cameras:turn"  # PTZ by hand
     REGISTRY_WRITE = "registry:write"  # cameras, zones, speakers
     STATISTICS_READ = "statistics:read"
     DELIVERIES = "deliveries:manage"  # dead letters
@@ -34,7 +35,7 @@ class Scope(StrEnum):
 
 
 _VIEWER = frozenset({Scope.INCIDENTS_READ, Scope.EVIDENCE_READ, Scope.CAMERAS_READ, Scope.STATISTICS_READ})
-_OPERATOR = _VIEWER | {Scope.INCIDENTS_ACT, Scope.SPEAK}
+_OPERATOR = _VIEWER | {Scope.INCIDENTS_ACT, Scope.SPEAK, Scope.CAMERAS_TURN}
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.VIEWER: _VIEWER,
     Role.OPERATOR: _OPERATOR,

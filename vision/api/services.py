@@ -1,6 +1,6 @@
 """What the API stands on: the hub's parts, handed over by the composition root."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker
 from vision.incidents.events import Event
 from vision.storage.database import Database
+from vision.streams.ptz import Preset
 
 
 class Commands(Protocol):
@@ -54,6 +55,20 @@ class HealthBoard(Protocol):
 
     def look(self, camera_id: str) -> bytes | None: ...
 
+    def hold(self, camera_id: str, *, until_s: float) -> None: ...
+
+    def release(self, camera_id: str) -> None: ...
+
+    def held(self, *, now_s: float) -> Mapping[str, float]: ...
+
+
+class Turning(Protocol):
+    """streams.ptz.OnvifSteering: PTZ cameras turned by hand; raises SourceError, NotThereError (no such preset)."""
+
+    def presets(self, camera: Camera) -> Sequence[Preset]: ...
+
+    def go_to(self, camera: Camera, token: str) -> None: ...
+
 
 class Announcements(Protocol):
     """Speaking outside an incident, now; raises RetryLater, Rejected, NotThereError."""
@@ -79,7 +94,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class HubServices:
-    """Everything the API calls. `announcements` and `loudspeakers` are None where none can be used."""
+    """Everything the API calls. What is None by default cannot be used where it is left out."""
 
     database: Database
     blobs: BlobStore
@@ -91,3 +106,4 @@ class HubServices:
     settings: ApiSettings
     announcements: Announcements | None = None
     loudspeakers: Loudspeakers | None = None
+    turning: Turning | None = None

@@ -1,6 +1,6 @@
 """The shapes that go over the wire, as OpenAPI shows them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -206,7 +206,29 @@ class CameraItem(Wire):
     health: dict[str, Any]
     views: int
     zones: int
+    ptz: bool = Field(description="Whether it is known to turn.")
+    held_until: datetime | None = Field(description="A person is turning it until then; its zones are unknown.")
     open_incidents: int
+
+
+class PresetItem(Wire):
+    token: str
+    name: str
+    view: str | None = Field(description="The view whose zones hold at this preset.")
+
+
+class Presets(Wire):
+    items: list[PresetItem]
+    patrolled: bool = Field(description="Whether a patrol turns it when nobody holds it.")
+    held_until: datetime | None = Field(description="A person is turning it until then; its zones are unknown.")
+
+
+class Held(Wire):
+    held_until: datetime | None
+
+
+def from_unix(at_s: float | None) -> datetime | None:
+    return None if at_s is None else datetime.fromtimestamp(at_s, UTC)
 
 
 class CameraPage(Wire):

@@ -42,6 +42,7 @@ from vision.storage.bus import RedisBus
 from vision.storage.database import Database
 from vision.storage.leases import CameraLeases
 from vision.storage.registry import Registry
+from vision.streams.ptz import OnvifSteering
 
 log = structlog.get_logger()
 
@@ -176,6 +177,7 @@ def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, lou
         ),
         announcements=loudspeakers.desk,
         loudspeakers=loudspeakers,
+        turning=OnvifSteering(ground.clock),
     )
 
 

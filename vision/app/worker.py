@@ -19,6 +19,7 @@ from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
 from vision.logs import configure
 from vision.pipeline.guarded import GuardedAnalyser
+from vision.pipeline.previews import LONGEST_PX, Previews
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
@@ -95,6 +96,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
 
             return GuardedAnalyser(camera, view, make)
 
+        watch = _watch(city, clock, mailbox)
         yield Worker(
             name,
             Parts(
@@ -104,9 +106,10 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 blobs=ObjectBlobs(city.evidence_url),
                 spool=Spool(bus, clock),
                 mailbox=mailbox,
-                watch=_watch(city, clock, mailbox),
+                watch=watch,
                 batcher=batcher,
                 make_analyser=analyser,
+                previews=_previews(clock, board, watch),
             ),
         )
 
@@ -126,8 +129,18 @@ def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
         retry_s=rounds.retry_s,
         most_retry_s=rounds.most_retry_s,
     )
-    visitor = Visitor(clock, look_px=section.look_px, looks=rounds.looks, steering=OnvifSteering(clock))
-    return Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, visitor, Patrol(limits)))
+    steering = OnvifSteering(clock)
+    visitor = Visitor(clock, look_px=section.look_px, looks=rounds.looks, steering=steering)
+    return Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, visitor, Patrol(limits)), steering)
+
+
+def _previews(clock: Clock, board: Board, watch: Watch) -> Previews:
+    mailbox = Mailbox()
+
+    def source(camera: Camera, session: int) -> FrameSource:
+        return open_source(camera, clock, session=session, look_px=LONGEST_PX)
+
+    return Previews(clock, board, watch.glance, Supervisor(clock, source, mailbox), mailbox)
 
 
 def require_model(city: CityConfig) -> None:

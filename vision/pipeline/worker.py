@@ -21,6 +21,7 @@ from vision.pipeline.clips import ClipKeeper
 from vision.pipeline.draw import jpeg
 from vision.pipeline.evidence import EvidenceRecorder
 from vision.pipeline.looks import Batcher, Looks
+from vision.pipeline.previews import Previews
 from vision.pipeline.spool import Spool
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 _TICK_S = 1.0
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
+_HELD = Why("值班员正在转动摄像机", "an operator is turning the camera")
 
 
 class Analyser(Protocol):
@@ -56,6 +58,8 @@ class Watch(Protocol):
     def apply(self, cameras: list[Camera]) -> None: ...
 
     def visit_soon(self, camera_id: str) -> None: ...
+
+    def hold(self, camera_ids: frozenset[str]) -> None: ...
 
     def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes: ...
 
@@ -93,6 +97,8 @@ class Board(Protocol):
 
     def watched(self, *, now_s: float) -> set[str]: ...
 
+    def held(self, *, now_s: float) -> Mapping[str, float]: ...
+
     def post_look(self, camera_id: str, jpeg: bytes) -> None: ...
 
     def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]: ...
@@ -114,7 +120,7 @@ class _Watched:
 
 @dataclass(slots=True)
 class Parts:
-    """What a worker is made of; app.py says which."""
+    """What a worker is made of; app.py says which. Without `previews` watchers get the looks as they are taken."""
 
     clock: Clock
     board: Board
@@ -125,6 +131,7 @@ class Parts:
     watch: Watch
     batcher: Batcher
     make_analyser: Callable[[Camera, View], Analyser]
+    previews: Previews | None = None
 
 
 @dataclass(slots=True)
@@ -137,6 +144,7 @@ class Worker:
     _version: int | None = None
     _wanted: dict[str, Camera] = field(default_factory=dict)
     _asked_for: frozenset[str] = frozenset()
+    _held: frozenset[str] = frozenset()
     _memory_at_s: float = 0.0
     _away: bool = False
     _looks: Looks = field(init=False)
@@ -162,9 +170,13 @@ class Worker:
     def start(self) -> None:
         self.parts.spool.start()
         self._looks.start()
+        if self.parts.previews is not None:
+            self.parts.previews.start()
 
     def stop(self) -> None:
         """Cameras first, then the looks on their way, then what waits for the bus."""
+        if self.parts.previews is not None:
+            self.parts.previews.stop()
         self.parts.watch.stop()
         self.parts.mailbox.close()
         self._looks.stop()
@@ -184,8 +196,9 @@ class Worker:
         """Take over a changed registry, post health, answer who is watched and which cameras are wanted."""
         try:
             self._follow_registry()
-            self._post_health()
             now_s = self.parts.clock.now().timestamp()
+            self._leave(frozenset(self.parts.board.held(now_s=now_s)) & self._cameras.keys())
+            self._post_health()
             self._asked_for = frozenset(self.parts.board.watched(now_s=now_s))
             for camera_id in self.parts.board.take_wanted(self._cameras, now_s=now_s):
                 self.parts.watch.visit_soon(camera_id)
@@ -231,6 +244,8 @@ class Worker:
                 watched.fence = fences[key]
         if gone or changed:
             self.parts.watch.apply(cameras)
+            if self.parts.previews is not None:
+                self.parts.previews.follow(cameras)
         if gone:
             self.parts.leases.release(gone)
             self.parts.board.forget_health(gone)
@@ -251,7 +266,15 @@ class Worker:
             made[view.id] = analyser
         return made
 
+    def _leave(self, held: frozenset[str]) -> None:
+        """Cameras that a person is turning show none of their views: they are not judged until they are let go."""
+        if held != self._held:
+            self._held = held
+            self.parts.watch.hold(held)
+
     def _analyser(self, camera_id: str, view_id: str) -> Analyser | None:
+        if camera_id in self._held:
+            return None
         with self._lock:
             watched = self._cameras.get(camera_id)
         return None if watched is None else watched.analysers.get(view_id)
@@ -259,7 +282,8 @@ class Worker:
     def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
         kept = self._clips.keep(self._evidence.keep(analyser.view, frame, findings))
         self.parts.spool.put(self._signed(frame.camera_id, kept))
-        if frame.camera_id in self._asked_for:
+        shown = self.parts.previews is not None and self.parts.previews.shows(frame.camera_id)
+        if frame.camera_id in self._asked_for and not shown:
             try:
                 self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
             except StorageError as error:
@@ -279,6 +303,8 @@ class Worker:
 
     def _view_trouble(self, camera_id: str) -> dict[str, str]:
         """A camera that sends pictures of no use says why where a dead one says why it is dead."""
+        if camera_id in self._held:
+            return {"view": "held", "reason": f"{_HELD.zh} / {_HELD.en}"}
         watched = self._cameras.get(camera_id)
         for view_id, analyser in watched.analysers.items() if watched is not None else ():
             if analyser.trouble is not None:
@@ -286,17 +312,18 @@ class Worker:
         return {"view": "good"}
 
     def _report_blind(self, health: Mapping[str, Any], now: datetime) -> None:
-        """A camera that is down says unknown for its zones, at once and then every minute."""
+        """A camera that is down, or being turned, says unknown for its zones, at once and then every minute."""
         now_s = self.parts.clock.monotonic_s()
         with self._lock:
             cameras = list(self._cameras.values())
         for watched in cameras:
             row = health.get(watched.camera.id)
-            if row is None or row.state.value in {"live", "connecting"}:
+            held = watched.camera.id in self._held
+            if not held and (row is None or row.state.value in {"live", "connecting"}):
                 watched.blind_at_s = None
             elif watched.blind_at_s is None or now_s - watched.blind_at_s >= _STILL_DOWN_S:
                 watched.blind_at_s = now_s
-                why = Why("摄像机离线", f"the camera is {row.state.value}")
+                why = _HELD if held or row is None else Why("摄像机离线", f"the camera is {row.state.value}")
                 for analyser in watched.analysers.values():
                     self.parts.spool.put(self._signed(watched.camera.id, analyser.blind(now, why)))
 

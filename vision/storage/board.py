@@ -20,7 +20,7 @@ class Board:
     `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
     whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
     what a view's analyser needs after a restart; `assignment` which worker looks at which cameras;
-    `wanted` cameras that a re-check needs a look of.
+    `wanted` cameras that a re-check needs a look of; `held` PTZ cameras that a person is turning, each until a time.
     """
 
     def __init__(self, url: str) -> None:
@@ -86,6 +86,24 @@ class Board:
             pipe.zremrangebyscore(_PREFIX + "watched", "-inf", now_s)
             pipe.zrange(_PREFIX + "watched", 0, -1)
             return {member.decode() for member in pipe.execute()[1]}
+
+    def hold(self, camera_id: str, *, until_s: float) -> None:
+        """Say that a person turns this camera until `until_s` (Unix seconds): its views are unknown meanwhile."""
+        with self._telling():
+            self._client.zadd(_PREFIX + "held", {camera_id: until_s})
+
+    def release(self, camera_id: str) -> None:
+        """The camera may go back to its views."""
+        with self._telling():
+            self._client.zrem(_PREFIX + "held", camera_id)
+
+    def held(self, *, now_s: float) -> dict[str, float]:
+        """Cameras that a person is turning, and until when (Unix seconds)."""
+        with self._telling():
+            pipe = self._client.pipeline(transaction=False)
+            pipe.zremrangebyscore(_PREFIX + "held", "-inf", now_s)
+            pipe.zrange(_PREFIX + "held", 0, -1, withscores=True)
+            return {member.decode(): float(until_s) for member, until_s in pipe.execute()[1]}
 
     def post_look(self, camera_id: str, jpeg: bytes) -> None:
         with self._telling():

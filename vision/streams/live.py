@@ -4,18 +4,19 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from vision.core.clock import Clock
 from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
-from vision.core.frames import Frame, TimeSource
+from vision.core.frames import Frame, Image, TimeSource
 from vision.core.registry import Camera
 from vision.streams.decoding import Decode, DecodePool, shared_pool
 from vision.streams.health import SourceFigures
 from vision.streams.nal import CODECS
 from vision.streams.options import source_options
 from vision.streams.packet_reader import KeyPicture, PacketReader, StreamFigures
-from vision.streams.packets import coded_pictures, cut, remux
+from vision.streams.packets import coded_pictures, cut, newest_key, remux
 from vision.streams.ring import PacketRing
 from vision.streams.rtcp import receiver_report, ticks_between
 from vision.streams.rtsp_client import RtspClient
@@ -68,6 +69,7 @@ class LiveSource:
         self._seq = 0
         self._early = b""
         self._anchor: tuple[datetime, int] | None = None
+        self._glanced = 0
 
     @property
     def codec(self) -> str:
@@ -139,6 +141,22 @@ class LiveSource:
         span = [(ticks + round((t - at).total_seconds() * reader.clock_hz)) % 2**32 for t in (begin, end)]
         held = coded_pictures(self.ring.segments(), reader.codec, reader.channel, dict(reader.parameter_sets))
         return remux(reader.codec.name, cut(held, *span), reader.clock_hz)
+
+    def glance(self, longest_px: int) -> Image | None:
+        """The newest whole keyframe that the ring holds, decoded for somebody who watches; from any thread.
+
+        It costs the camera nothing and no look is taken. None when no keyframe has come since the last glance.
+        """
+        reader, how = self.reader, self._how
+        if reader is None or how is None or reader.figures.keyframes == self._glanced:
+            return None
+        seen = reader.figures.keyframes
+        key = newest_key(self.ring.segments(), reader.codec, reader.channel, dict(reader.parameter_sets))
+        if key is None:
+            return None
+        decoded = self._pool.decode(replace(how, look_px=longest_px, keep_full=False), key.data)
+        self._glanced = seen
+        return None if decoded is None else decoded[0]
 
     def _pictures(self, reader: PacketReader, sock: socket.socket) -> Iterator[KeyPicture]:
         """Wanted keyframes as they complete. Raises OSError, SourceError."""

@@ -26,6 +26,8 @@ class SourceOptions:
         ring_s, ring_mb: how much of the compressed stream is kept for evidence clips; 0 keeps none.
         vendor, channel: snapshots only: take the maker's own path (`hikvision`, `dahua`) instead of the URL's.
         most_mb: snapshots only: a larger answer is refused.
+        sub_url: the camera's small stream, for people who watch: an address, or a path on the stream's host. By
+            default that of the makers whose main stream's path is recognised; `none` says that there is none.
         onvif_url: the device service of a PTZ camera; by default at the stream's host, with its login.
         verify_tls: snapshots and ONVIF: `false` accepts the self-signed certificates that cameras come with.
         loop: clips only: begin again at the end; scene time runs on.
@@ -42,6 +44,7 @@ class SourceOptions:
     vendor: str = ""
     channel: int = 1
     most_mb: float = 16.0
+    sub_url: str = ""
     onvif_url: str = ""
     verify_tls: bool = True
     ring_s: float = 15.0

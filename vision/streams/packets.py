@@ -55,6 +55,22 @@ def coded_pictures(
     # The last picture may still be arriving: only a marker says that it is whole, and the next one says it as well.
 
 
+def newest_key(
+    segments: list[tuple[bytearray, int]], codec: Codec, channel: int, parameter_sets: dict[int, bytes]
+) -> CodedPicture | None:
+    """The last whole keyframe that is held. Looks from the end backwards: it mostly came just now."""
+    count = 2
+    while segments:
+        last = segments[-count:]
+        keys = [picture for picture in coded_pictures(last, codec, channel, parameter_sets) if picture.key]
+        if keys:
+            return keys[-1]
+        if count >= len(segments):
+            break
+        count *= 4
+    return None
+
+
 def _packets(segments: Iterable[tuple[bytearray, int]], channel: int) -> Iterator[tuple[bytearray, int, int, int]]:
     """Each video packet: its buffer, where it begins, and its payload's begin and end."""
     for buffer, whole in segments:

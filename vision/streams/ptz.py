@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 import httpx
 
 from vision.core.clock import Clock
-from vision.core.errors import SourceError, SourceRefusedError, SourceTimeoutError
+from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
 from vision.core.registry import Camera, View, redact_url
 from vision.streams.options import source_options
 
@@ -174,6 +174,29 @@ class OnvifSteering:
     clock: Clock
     turn_s: float = 15.0
 
+    def presets(self, camera: Camera) -> list[Preset]:
+        """What the camera itself has. Raises SourceError."""
+        client = self._client(camera)
+        try:
+            return client.presets()
+        finally:
+            client.close()
+
+    def go_to(self, camera: Camera, token: str) -> None:
+        """Begin to turn, without waiting for the end.
+
+        Raises:
+            NotThereError: the camera has no such preset.
+            SourceError: it refuses or does not answer.
+        """
+        client = self._client(camera)
+        try:
+            if all(preset.token != token for preset in client.presets()):
+                raise NotThereError(f"{camera.id} has no PTZ preset {token!r}")
+            client.go_to(token)
+        finally:
+            client.close()
+
     def turn(self, camera: Camera, view: View) -> None:
         """Go to the view's preset and wait until the camera stands still there.
 
@@ -181,8 +204,7 @@ class OnvifSteering:
             SourceTimeoutError: still moving, or elsewhere, after `turn_s`.
             SourceRefusedError: no such preset, login refused, no ONVIF.
         """
-        options = source_options(camera)
-        client = OnvifClient(_device_url(camera, options.onvif_url), self.clock, verify_tls=options.verify_tls)
+        client = self._client(camera)
         try:
             preset = next((preset for preset in client.presets() if preset.token == view.preset), None)
             if preset is None:
@@ -191,6 +213,10 @@ class OnvifSteering:
             self._wait(camera, client, preset)
         finally:
             client.close()
+
+    def _client(self, camera: Camera) -> OnvifClient:
+        options = source_options(camera)
+        return OnvifClient(_device_url(camera, options.onvif_url), self.clock, verify_tls=options.verify_tls)
 
     def _wait(self, camera: Camera, client: OnvifClient, preset: Preset) -> None:
         deadline_s = self.clock.monotonic_s() + self.turn_s

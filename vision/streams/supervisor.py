@@ -11,6 +11,7 @@ import structlog
 
 from vision.core.clock import Clock
 from vision.core.errors import ConfigError, NotThereError, SourceError, SourceRefusedError
+from vision.core.frames import Image
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera
 from vision.streams.backoff import Backoff
@@ -30,6 +31,13 @@ class KeepsClips(Protocol):
     """A source with an evidence ring."""
 
     def clip(self, begin: datetime, end: datetime) -> bytes: ...
+
+
+@runtime_checkable
+class Glances(Protocol):
+    """A source that can show its newest picture without taking a look."""
+
+    def glance(self, longest_px: int) -> Image | None: ...
 
 
 class _Runner:
@@ -156,6 +164,17 @@ class Supervisor:
         if not isinstance(source, KeepsClips):
             raise SourceError(f"{camera_id} holds no evidence ring now")
         return source.clip(begin, end)
+
+    def glance(self, camera_id: str, longest_px: int) -> Image | None:
+        """The camera's newest picture, whatever its next look; None when it is not kept open or nothing new came.
+
+        Raises:
+            NotThereError: the device that decodes is not on this machine.
+        """
+        with self._lock:
+            runner = self._runners.get(camera_id)
+        source = runner.source if runner else None
+        return source.glance(longest_px) if isinstance(source, Glances) else None
 
     def stop(self, wait_s: float = _GRACE_S) -> None:
         """End every thread; those still in a read after `wait_s` end by themselves when it times out."""

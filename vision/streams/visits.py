@@ -107,6 +107,7 @@ class PatrolRunner:
     visitor: Visitor
     patrol: Patrol = field(default_factory=Patrol)
     crashes: int = 0
+    _held: frozenset[str] = frozenset()
     _visited: dict[str, _Visited] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -118,7 +119,6 @@ class PatrolRunner:
         """Patrol these (enabled) cameras; only those added, changed or removed are touched."""
         wanted = {camera.id: camera for camera in cameras if camera.enabled}
         with self._lock:
-            self.patrol.apply(wanted.values(), self.clock.monotonic_s())
             for camera_id in [camera_id for camera_id in self._visited if camera_id not in wanted]:
                 del self._visited[camera_id]
                 self.mailbox.discard(camera_id)
@@ -128,7 +128,21 @@ class PatrolRunner:
                     self._visited[camera.id] = _Visited(camera, HealthRecord(camera.id, self.clock))
                 else:
                     known.camera = camera
+            self._plan()
         self._wake.set()
+
+    def hold(self, camera_ids: frozenset[str]) -> None:
+        """Visit none of these, a person is turning them; those let go are visited as soon as the caps allow."""
+        with self._lock:
+            let_go, self._held = self._held - camera_ids, camera_ids
+            self._plan()
+            for camera_id in let_go:
+                self.patrol.visit_soon(camera_id, self.clock.monotonic_s())
+        self._wake.set()
+
+    def _plan(self) -> None:
+        going = [v.camera for key, v in self._visited.items() if key not in self._held]
+        self.patrol.apply(going, self.clock.monotonic_s())
 
     def start(self) -> None:
         """Begin; the pool has as many threads as visits may run at once."""
@@ -203,6 +217,8 @@ class PatrolRunner:
         try:
             record.opened()
             for frame in self.visitor.visit(camera, visited.session):
+                if camera.id in self._held:
+                    break  # its other views would be turned to
                 record.looked(frame, SourceFigures())
                 record.turn(CameraState.LIVE)
                 self.mailbox.put(frame)

@@ -47,7 +47,8 @@ def list_cameras(
 def get_camera(hub: Hub, who: Reader, request: Request, camera_id: str) -> Response:
     camera = visible_camera(hub, who, camera_id)
     now = hub.services.clock.now()
-    return send(request, camera_item(camera, _health(hub).get(camera.id), _open(hub).get(camera.id, 0), now))
+    item = camera_item(camera, _health(hub).get(camera.id), _open(hub).get(camera.id, 0), now)
+    return send(request, item | {"held_until": _held(hub, now).get(camera.id)})
 
 
 def visible_camera(hub: Context, who: Principal, camera_id: str) -> Camera:
@@ -60,9 +61,9 @@ def visible_camera(hub: Context, who: Principal, camera_id: str) -> Camera:
 
 def camera_items(hub: Context, who: Principal) -> list[dict[str, Any]]:
     health, waiting, now = _health(hub), _open(hub), hub.services.clock.now()
-    cameras = hub.fleet.cameras()
+    cameras, held = hub.fleet.cameras(), _held(hub, now)
     return [
-        camera_item(cameras[key], health.get(key), waiting.get(key, 0), now)
+        camera_item(cameras[key], health.get(key), waiting.get(key, 0), now) | {"held_until": held.get(key)}
         for key in sorted(cameras)
         if who.sees(cameras[key].district)
     ]
@@ -90,6 +91,7 @@ def camera_item(camera: Camera, health: Mapping[str, Any] | None, waiting: int, 
         "health": told,
         "views": len(camera.views),
         "zones": sum(len(view.zones) for view in camera.views),
+        "ptz": any(view.preset is not None for view in camera.views) or "onvif_url" in dict(camera.options),
         "open_incidents": waiting,
     }
 
@@ -111,6 +113,15 @@ def _health(hub: Context) -> dict[str, dict[str, Any]]:
         return hub.services.board.health()
     except StorageError:
         return {}  # shown as unwatched: the page must not go dark because Redis did
+
+
+def _held(hub: Context, now: datetime) -> dict[str, str | None]:
+    """Until when people are turning which cameras."""
+    try:
+        held = hub.services.board.held(now_s=now.timestamp())
+    except StorageError:
+        return {}
+    return {key: iso(datetime.fromtimestamp(until_s, UTC)) for key, until_s in held.items()}
 
 
 def _open(hub: Context) -> dict[str, int]:

@@ -4,10 +4,12 @@ import { get, post } from "./api.js";
 import { button, fill, h, icon } from "./dom.js";
 import { t, when } from "./i18n.js";
 import { stateColour, stateName } from "./labels.js";
+import { PresetPanel } from "./ptz.js";
 import { openTalk } from "./talk.js";
 import { ask, fail, toast } from "./toast.js";
 
-const EVERY_MS = 1500;
+const EVERY_MS = 1000;
+const FIRST_MS = 250; // until there is something to see
 const LAYOUTS = [4, 9, 16, 25];
 
 export function wallPage(app, page) {
@@ -109,11 +111,13 @@ class Tile {
     this.caption = h("figcaption", { class: "tiny line" });
     this.note = h("span", { class: "tile-note small" });
     const tools = h("div", { class: "tile-tools" },
+      app.cameras.get(id)?.ptz && app.actions.may("cameras:turn") && button("", { iconName: "ptz", kind: "s square", title: t("presets"), onclick: () => this.turn() }),
       app.actions.may("speakers:speak") && button("", { iconName: "speak", kind: "s square", title: t("speak"), onclick: () => this.speak() }),
       app.actions.may("speakers:speak") && button("", { iconName: "mic", kind: "s square", title: t("talk"), onclick: () => openTalk(id, app.cameras.get(id)?.name ?? id) }),
       h("a", { class: "btn s square", href: `/console/zones/${encodeURIComponent(id)}`, title: t("zones") }, icon("zones", true)),
       button("", { iconName: "cross", kind: "s square", title: t("close"), onclick: remove }));
-    this.element = h("figure", { class: "tile" }, this.image, this.note, this.caption, tools);
+    this.chip = h("span", { class: "tile-chip chip amber", hidden: true });
+    this.element = h("figure", { class: "tile" }, this.image, this.note, this.chip, this.caption, tools);
     this.watcher = new IntersectionObserver(([entry]) => { this.inView = entry.isIntersecting; });
     this.watcher.observe(this.element);
     this.label();
@@ -122,11 +126,21 @@ class Tile {
   label() {
     const camera = this.app.cameras.get(this.id);
     if (!camera) return;
-    const text = `${camera.state}|${camera.seen_at}|${camera.reason}`;
+    const text = `${camera.state}|${camera.seen_at}|${camera.reason}|${camera.held_until}`;
     if (text === this.labelled) return;
     this.labelled = text;
     fill(this.caption, h("i", { class: `dot ${stateColour(camera.state)}` }), h("b", { class: "clip" }, camera.name), h("span", { class: "clip" }, camera.place), h("span", { class: "right" }, camera.state === "live" ? when(camera.seen_at, { date: "never" }) : stateName(camera.state)));
     this.image.alt = camera.name;
+    this.chip.hidden = !camera.held_until && camera.kind !== "patrol";
+    this.chip.textContent = t(camera.held_until ? "held_chip" : "patrolled_chip");
+    this.chip.title = t(camera.held_until ? "held_hint" : "patrolled_hint");
+    this.presets?.paint();
+  }
+
+  turn() {
+    if (this.presets) { this.presets.element.remove(); this.presets = null; return; }
+    this.presets = new PresetPanel(this.app, this.id, () => this.turn());
+    this.element.append(this.presets.element);
   }
 
   async fetch() {
@@ -144,6 +158,7 @@ class Tile {
       } else if (!this.url) this.note.textContent = t("no_picture_yet");
     } catch { /* the next turn tries again */ }
     this.busy = null;
+    if (!this.url && !this.stopped) this.soon = setTimeout(() => this.fetch(), FIRST_MS);
   }
 
   async speak() {
@@ -158,6 +173,8 @@ class Tile {
   }
 
   stop() {
+    this.stopped = true;
+    clearTimeout(this.soon);
     this.busy?.abort();
     this.watcher.disconnect();
     if (this.url) URL.revokeObjectURL(this.url);

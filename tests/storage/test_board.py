@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+
+import pytest
+
+from vision.storage.board import Board
+from vision.storage.valkey import EmbeddedValkey
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    board = Board(server.url)
+    yield board
+    board.close()
+    server.stop()
+
+
+def test_a_camera_is_held_until_its_time_or_its_release(board: Board) -> None:
+    board.hold("dome", until_s=100)
+    board.hold("roof", until_s=200)
+    assert board.held(now_s=50) == {"dome": 100, "roof": 200}
+    assert board.held(now_s=150) == {"roof": 200}
+    board.hold("roof", until_s=160)
+    assert board.held(now_s=150) == {"roof": 160}
+    board.release("roof")
+    assert board.held(now_s=150) == {}
