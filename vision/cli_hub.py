@@ -32,7 +32,7 @@ def replay(
     district: Districts = None,
 ) -> None:
     """Play kept findings again under other rules: which incidents would appear, vanish or move."""
-    from vision.hub.build import build_calendar, build_ladders, build_plan, build_zone_ladders, retimed
+    from vision.hub.build import build_calendar, build_contacts, build_ladders, build_plan, build_zone_ladders, retimed
     from vision.hub.replay import replay as play
     from vision.hub.suppressions import Suppressions
     from vision.hub.surroundings import CitySurroundings
@@ -51,6 +51,7 @@ def replay(
             lambda: cameras,
             build_ladders(ladders),
             build_zone_ladders(ladders),
+            contacts=lambda: build_contacts(city, registry),
             calendar=build_calendar(city),
             loudspeakers=registry.speakers,
             suppression_list=Suppressions(database, clock).relevant,

@@ -28,6 +28,8 @@ from vision.testing import ManualClock, MemoryBlobs
 
 SHOPS = {"s1": {"name": "阿海海鲜", "phone": "13800000000", "email": "ahai@shop.example"}}
 
+PARTY = {"key": "shop:s1:sms", "kind": "shop", "id": "s1", "name": "阿海", "keeper": "", "phone": "139", "email": ""}
+
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
@@ -45,7 +47,7 @@ def notify(outbox: Outbox, notifiers: dict[str, Any], blobs: MemoryBlobs | None 
         notifiers,
         city="东城区",
         zone=ZoneInfo("Asia/Shanghai"),
-        shops=lambda shop: SHOPS.get(shop, {}),
+        register=lambda _kind, key: SHOPS.get(key, {}),
     )
     return Dispatcher(outbox.database, outbox.clock, {DeliveryKind.NOTIFY: handler})
 
@@ -62,7 +64,7 @@ def gateway(answers: list[httpx.Response], heard: list[httpx.Request], **values:
 def test_a_shop_is_told_in_time_and_words(outbox: Outbox) -> None:
     heard: list[httpx.Request] = []
     outbox.incident(shop_id="s1", subtype="out_of_store")
-    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms", payload={"grace_s": 600.0})
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms", payload={"grace_s": 600.0, "party": PARTY})
     headers = {"Authorization": "Bearer t0ken"}
     answers = [httpx.Response(503, headers={"Retry-After": "7"}), httpx.Response(200)]
     dispatcher = notify(outbox, {"sms": gateway(answers, heard, headers=headers)})
@@ -73,9 +75,41 @@ def test_a_shop_is_told_in_time_and_words(outbox: Outbox) -> None:
     assert outbox.row(row_id).status == "delivered"
     told = json.loads(heard[-1].content)
     assert told["to"] == "13800000000"
-    assert told["text"] == "【东城区】人民路 12 号发现店外经营(垃圾堆放 10 分钟),请于10分钟内整改。编号 inc-1"
+    assert (
+        told["text"]
+        == "【东城区】阿海海鲜:人民路 12 号发现店外经营(垃圾堆放 10 分钟),请于07-01 16:11前(10分钟内)整改。编号 inc-1"
+    )
     assert heard[-1].headers["Authorization"] == "Bearer t0ken"
     assert len({request.headers["Idempotency-Key"] for request in heard}) == 1
+
+
+def test_the_receipt_is_the_notice_as_it_went_out(outbox: Outbox) -> None:
+    outbox.incident(shop_id="s1")
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms", payload={"grace_s": 900.0, "party": PARTY})
+    heard: list[Any] = []
+    handler = NotifyHandler(
+        outbox.database,
+        MemoryBlobs(),
+        outbox.clock,
+        {"sms": gateway([httpx.Response(200)], heard)},
+        city="东城区",
+        zone=ZoneInfo("Asia/Shanghai"),
+    )
+    settled: list[Any] = []
+    dispatcher = Dispatcher(
+        outbox.database,
+        outbox.clock,
+        {DeliveryKind.NOTIFY: handler},
+        settled=lambda _session, _delivery, outcome: settled.append(outcome),
+    )
+    dispatcher.run_once()
+    assert outbox.row(row_id).status == "delivered"
+    notice = settled[0].detail
+    assert notice["party"] == PARTY
+    assert (notice["to"], notice["how"], notice["via"]) == ("139", "webhook", "sms")  # the row's, no register here
+    assert notice["text"].startswith("【东城区】阿海:")
+    assert notice["notified_at"] == outbox.clock.now().isoformat()
+    assert notice["due_at"] == (outbox.clock.now() + timedelta(minutes=15)).isoformat()
 
 
 def test_nobody_to_tell_is_a_refusal_with_the_reason(outbox: Outbox) -> None:
@@ -83,12 +117,12 @@ def test_nobody_to_tell_is_a_refusal_with_the_reason(outbox: Outbox) -> None:
     row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms")
     notify(outbox, {"sms": gateway([], [])}).run_once()
     assert outbox.row(row_id).status == "dead"
-    assert "the shop has no number" in outbox.row(row_id).last_error
+    assert "the register has no number" in outbox.row(row_id).last_error
 
 
 def test_a_gateways_refusal_is_kept(outbox: Outbox) -> None:
     outbox.incident(shop_id="s1")
-    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms")
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="sms", payload={"party": PARTY})
     notify(outbox, {"sms": gateway([httpx.Response(422, text="号码无效")], [])}).run_once()
     assert outbox.row(row_id).last_error == "422 号码无效"
 
@@ -179,7 +213,7 @@ def test_a_mail_carries_words_and_picture(outbox: Outbox) -> None:
                 received_at=now,
             )
         )
-    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail")
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail", payload={"party": PARTY})
     with mail_server() as server:
         notify(outbox, mail(server), blobs).run_once()
         assert outbox.row(row_id).status == "delivered"
@@ -195,7 +229,7 @@ def test_a_mail_carries_words_and_picture(outbox: Outbox) -> None:
 
 def test_a_mailbox_that_does_not_exist_is_a_refusal(outbox: Outbox) -> None:
     outbox.incident(shop_id="s1")
-    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail")
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail", payload={"party": PARTY})
     with mail_server() as server:
         server.refuse = b"550 no such mailbox\r\n"
         notify(outbox, mail(server)).run_once()
@@ -205,7 +239,7 @@ def test_a_mailbox_that_does_not_exist_is_a_refusal(outbox: Outbox) -> None:
 
 def test_a_mail_server_that_is_away_is_tried_again(outbox: Outbox) -> None:
     outbox.incident(shop_id="s1")
-    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail")
+    row_id = outbox.put(kind=DeliveryKind.NOTIFY, target="mail", payload={"party": PARTY})
     with mail_server() as server:
         notifiers = mail(server)
     notify(outbox, notifiers).run_once()

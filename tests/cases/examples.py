@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from vision.cases.build import Surroundings, build_platform
 from vision.cases.links import Links
-from vision.cases.platform import CaseDraft, CasePlatform, EvidenceFile
+from vision.cases.platform import CaseDraft, CasePlatform, EvidenceFile, Notice
 from vision.config.cases import PlatformConfig
 from vision.core.clock import Clock
 from vision.sandbox.platform_configs import platform_values
@@ -47,6 +47,7 @@ def example_draft(reference: str = "ref-1", *, asked_at: Any = EPOCH) -> CaseDra
         reviewer="",
         asked_at=asked_at,
         evidence=(file,),
+        notices=(Notice(EPOCH, None, "bike_operator", "青桔", "13900001111", "webhook", "sms", "请整改"),),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from tests.conftest import absent
 from tests.servers import postgresql
 from vision.core.registry import Camera, Speaker, View, Zone, ZoneKind
+from vision.hub.contacts import Contacts
 from vision.hub.incidents import IncidentService
 from vision.hub.surroundings import CitySurroundings
 from vision.storage.database import Database
@@ -52,7 +53,7 @@ def cameras() -> list[Camera]:
 def surroundings(cameras: list[Camera]) -> CitySurroundings:
     city = CitySurroundings(
         lambda: cameras,
-        notifier_ids=frozenset({"bike_operator"}),
+        contacts=lambda: Contacts(notifiers={"bike_operator": frozenset()}),
         loudspeakers=lambda: {"horn": Speaker("horn", "virtual")},
     )
     city.refresh()

@@ -30,6 +30,7 @@ from vision.incidents.incident import Incident, Waiting
 from vision.incidents.ladder import Action, GoneRule, Ladder, Review, Rung
 from vision.incidents.lifecycle import advance, begin
 from vision.incidents.material import is_material
+from vision.incidents.responsible import Party, PartyKind, Reach
 from vision.incidents.turn import Step
 
 LADDERS = [
@@ -59,9 +60,12 @@ class LifeCycle(RuleBasedStateMachine):
         self.last_status = IncidentStatus.SUSPECTED.value
         self.late: list[Finding] = []
 
-    @initialize(ladder=st.sampled_from(LADDERS), dwelled=st.booleans(), speakers=st.integers(0, 2))
-    def begin(self, *, ladder: Ladder, dwelled: bool, speakers: int) -> None:
+    @initialize(
+        ladder=st.sampled_from(LADDERS), dwelled=st.booleans(), speakers=st.integers(0, 2), operators=st.integers(0, 2)
+    )
+    def begin(self, *, ladder: Ladder, dwelled: bool, speakers: int, operators: int) -> None:
         self.ladder = ladder
+        self.operators = operators
         self.speakers = tuple(f"horn{n}" for n in range(speakers))
         finding = present(self.now, since=self.now - (200 if dwelled else 0), camera="street")
         self._look("street", "present")
@@ -69,7 +73,15 @@ class LifeCycle(RuleBasedStateMachine):
         self._took(step)
 
     def _context(self) -> Context:
-        return Context(at(self.now), self.ladder, self.permit, self.speakers, frozenset({"bike_operator"}))
+        return Context(at(self.now), self.ladder, self.permit, self.speakers, self._reach)
+
+    def _reach(self, rung: Rung) -> Reach:
+        parties = tuple(
+            Party(PartyKind.BIKE_OPERATOR, f"o{n}", f"o{n}", rung.target, phone="1") for n in range(self.operators)
+        )
+        return Reach(
+            parties, (Party(PartyKind.NOTIFIER, "duty", "duty", "duty"),), Why("没有登记", "None is registered")
+        )
 
     def _look(self, camera: str, state: str) -> None:
         self.looks[camera].append((self.now, state))
@@ -207,9 +219,10 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(DeliveryKind))
     def a_delivery_fails(self, kind: DeliveryKind) -> None:
+        party = next(iter(self.incident.telling), "")
         if kind is DeliveryKind.FILE and self.incident.filing:
             self.given_back += 1
-        self._send(DeliveryFailed(kind, "city", "410 gone"))
+        self._send(DeliveryFailed(kind, "city", "410 gone", party))
 
     @rule(outcome=st.sampled_from(["spoken", "silent", "failed", "stopped"]))
     def a_speaker_tells(self, outcome: str) -> None:
@@ -217,7 +230,8 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule()
     def somebody_is_told(self) -> None:
-        self._send(Notified("bike_operator"))
+        party = next(iter(self.incident.telling), "")
+        self._send(Notified("bike_operator", party, {"to": "13800000000", "how": "webhook"}))
 
     @rule(permitted=st.booleans())
     def permission_comes_and_goes(self, *, permitted: bool) -> None:

@@ -21,6 +21,7 @@ from vision.core.findings import Finding, FindingObject, FindingState, Subtype, 
 from vision.core.geometry import Box, Point, Polygon
 from vision.core.incidents import CaseStatus, DeliveryKind, DeliveryStatus, Verdict
 from vision.core.registry import Camera, Hours, Speaker, View, Zone, ZoneKind
+from vision.hub.contacts import Contacts, needs_of
 from vision.hub.incidents import IncidentService
 from vision.hub.keep import Keeper
 from vision.hub.offences import OffenceBook
@@ -122,7 +123,7 @@ class Story:
         city = CitySurroundings(
             lambda: list(cameras.values()),
             ladders={**DEFAULT_LADDERS, self.type: self._ladder()},
-            notifier_ids=frozenset(self.words.get("notifiers", ["bike_operator", "shop"])),
+            contacts=self._contacts,
             calendar=Calendar(SHANGHAI, frozenset(days.get("holidays", ())), frozenset(days.get("workdays", ()))),
             suppression_list=self.suppressions.relevant,
             loudspeakers=lambda: {name: Speaker(name, "virtual") for name in ("horn", "horn2")},
@@ -145,6 +146,16 @@ class Story:
         )
         service.load()
         return service
+
+    def _contacts(self) -> Contacts:
+        """`notifiers` is a list of fixed addresses, or recipient templates by id; `shops`, `operators` the registers."""
+        named = self.words.get("notifiers", ["bike_operator", "shop"])
+        templates = named if isinstance(named, dict) else dict.fromkeys(named, "fixed@city.example")
+        return Contacts(
+            self.words.get("shops", {}),
+            self.words.get("operators", {}),
+            {name: needs_of(to) for name, to in templates.items()},
+        )
 
     def _stir(self) -> None:
         self._stirred = True
@@ -170,8 +181,9 @@ class Story:
         steps = []
         for step in words.get("steps", []):
             action, _, rest = step.partition(" ")
+            rest, _, fallback = rest.partition(" or ")
             target, _, grace = rest.rpartition(" ")
-            steps.append(Rung(Action(action), _span(grace).total_seconds() if grace else 0.0, target))
+            steps.append(Rung(Action(action), _span(grace).total_seconds() if grace else 0.0, target, fallback))
         return Ladder(
             tuple(steps) if "steps" in words else ladder.rungs,
             review=Review(words.get("review", "never")),
@@ -324,7 +336,7 @@ class Story:
             pending = select(OutboxRow).where(OutboxRow.status == DeliveryStatus.PENDING.value).order_by(OutboxRow.id)
             for row in session.scalars(pending).all():
                 kind = DeliveryKind(row.kind)
-                outcome = self._outcome(kind, row.target)
+                outcome = self._outcome(kind, row.target, row.payload)
                 if outcome is None:
                     continue
                 dead = isinstance(outcome, Rejected)
@@ -334,9 +346,11 @@ class Story:
                 )
                 self.service.settled(session, delivery, outcome)
 
-    def _outcome(self, kind: DeliveryKind, target: str) -> Receipt | Rejected | None:
+    def _outcome(self, kind: DeliveryKind, target: str, payload: dict[str, Any]) -> Receipt | Rejected | None:
         part = {DeliveryKind.ANNOUNCE: "speaker", DeliveryKind.NOTIFY: "notifier"}.get(kind, "platform")
-        manner, _, words = str(self.world.get(f"{part} {target}", self.world[part])).partition(" ")
+        whom = payload.get("party", {}).get("id", "")
+        answer = self.world.get(f"{part} {whom}", self.world.get(f"{part} {target}", self.world[part]))
+        manner, _, words = str(answer).partition(" ")
         if manner == "mute":
             return None
         if manner == "refuses":
@@ -345,9 +359,25 @@ class Story:
             outcome = {"speaks": "spoken", "keeps-silent": "silent", "fails": "failed"}[manner]
             return AnnouncementReceipt(target, 1, outcome, Why(words, words))
         if kind is DeliveryKind.NOTIFY:
-            return NoticeReceipt(target)
+            return self._notice(target, payload)
         self._case_number += 1
         return CaseReceipt(target, f"C-{self._case_number}")
+
+    def _notice(self, target: str, payload: dict[str, Any]) -> NoticeReceipt:
+        party, now = payload["party"], self.clock.now()
+        due_at = now + timedelta(seconds=payload["grace_s"])
+        return NoticeReceipt(
+            target,
+            {
+                "party": party,
+                "to": party["phone"] or party["email"] or "fixed@city.example",
+                "how": "webhook" if party["phone"] else "smtp",
+                "via": target,
+                "text": f"{party['name']}:请于{due_at.astimezone(SHANGHAI):%H:%M}前整改",
+                "notified_at": now.isoformat(),
+                "due_at": due_at.isoformat(),
+            },
+        )
 
     # The end -----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import parseaddr
 from hashlib import sha256
@@ -24,19 +25,9 @@ from vision.storage.tables import EvidenceRow, IncidentRow
 
 NAMES = frozenset(
     {
-        *(
-            "city",
-            "incident_id",
-            "type",
-            "event_name",
-            "event_code",
-            "place",
-            "district",
-            "grid_id",
-            "why_zh",
-            "why_en",
-        ),
-        *("began_at", "seen_at", "due_at", "grace_min", "object_count", "camera_id"),
+        *("city", "incident_id", "type", "event_name", "event_code", "place", "district", "grid_id"),
+        *("why_zh", "why_en", "began_at", "seen_at", "due_at", "grace_min", "object_count", "camera_id"),
+        *("party", "keeper", "phone", "email"),
         *("shop_id", "shop_name", "shop_phone", "shop_email"),
     }
 )
@@ -50,10 +41,18 @@ _EVENTS = {
     "heaped_material": "乱堆物堆料",
     "bike_misparked": "非机动车乱停放",
 }
-Shops = Callable[[str], Mapping[str, Any]]
-"""A shop's document by id; empty when there is none."""
+Register = Callable[[str, str], Mapping[str, Any]]
+"""A register's document by kind (shop, bike_operator) and id; empty when there is none."""
 Picture = tuple[str, str, bytes]
 """File name, media type, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that its gateway or mail server took."""
+
+    to: str
+    text: str
 
 
 class Notifier(Protocol):
@@ -62,8 +61,13 @@ class Notifier(Protocol):
         """Whether it can carry a picture."""
         ...
 
-    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> str:
-        """Send one message; returns whom it went to.
+    @property
+    def how(self) -> str:
+        """The way it goes, as the record names it: webhook or smtp."""
+        ...
+
+    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> Sent:
+        """Send one message; returns where it went and what it said.
 
         Raises:
             RetryLater: not taken now.
@@ -84,7 +88,7 @@ class NotifyHandler:
         *,
         city: str,
         zone: ZoneInfo,
-        shops: Shops = lambda _shop: {},
+        register: Register = lambda _kind, _key: {},
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -92,7 +96,7 @@ class NotifyHandler:
         self._notifiers = notifiers
         self._city = city
         self._zone = zone
-        self._shops = shops
+        self._register = register
 
     def deliver(self, delivery: Delivery) -> NoticeReceipt:
         """Send one notice.
@@ -108,8 +112,18 @@ class NotifyHandler:
             picture = self._picture(picture_row) if notifier.attaches and picture_row is not None else None
         except StorageError as error:
             raise RetryLater(str(error)) from error
-        to = notifier.send(delivery.idempotency_key, values, picture)
-        return NoticeReceipt(delivery.target, {"to": to})
+        sent = notifier.send(delivery.idempotency_key, values, picture)
+        now = self._clock.now()
+        notice = {
+            "party": dict(delivery.payload.get("party", {})),
+            "to": sent.to,
+            "how": notifier.how,
+            "via": delivery.target,
+            "text": sent.text,
+            "notified_at": now.isoformat(),
+            "due_at": (now + timedelta(seconds=_grace_s(delivery))).isoformat(),
+        }
+        return NoticeReceipt(delivery.target, notice)
 
     def _read(self, delivery: Delivery) -> tuple[dict[str, Any], EvidenceRow | None]:
         with self._database.reading() as session:
@@ -122,8 +136,7 @@ class NotifyHandler:
                 .order_by(EvidenceRow.captured_at.desc())
                 .limit(1)
             ).first()
-        shop = self._shops(incident.shop_id) if incident.shop_id else {}
-        grace_s = float(delivery.payload.get("grace_s", 0.0))
+        grace_s = _grace_s(delivery)
         return {
             "city": self._city,
             "incident_id": incident.id,
@@ -135,17 +148,30 @@ class NotifyHandler:
             "grid_id": incident.grid_id or "",
             "why_zh": incident.why_zh,
             "why_en": incident.why_en,
-            "began_at": incident.began_at.astimezone(self._zone).strftime("%m-%d %H:%M"),
-            "seen_at": incident.last_seen_at.astimezone(self._zone).strftime("%m-%d %H:%M"),
-            "due_at": (self._clock.now() + timedelta(seconds=grace_s)).astimezone(self._zone).strftime("%m-%d %H:%M"),
+            "began_at": self._time(incident.began_at),
+            "seen_at": self._time(incident.last_seen_at),
+            "due_at": self._time(self._clock.now() + timedelta(seconds=grace_s)),
             "grace_min": round(grace_s / 60),
             "object_count": incident.object_count,
             "camera_id": incident.camera_id,
-            "shop_id": incident.shop_id or "",
-            "shop_name": str(shop.get("name", "")),
-            "shop_phone": str(shop.get("phone", "")),
-            "shop_email": str(shop.get("email", "")),
+            **self._party(delivery),
+            **self._shop(incident.shop_id or ""),
         }, picture
+
+    def _time(self, at: datetime) -> str:
+        return at.astimezone(self._zone).strftime("%m-%d %H:%M")
+
+    def _party(self, delivery: Delivery) -> dict[str, str]:
+        """Whom the notice is for, as the register has them now: a number corrected since goes before the one noted."""
+        noted = delivery.payload.get("party", {})
+        now = self._register(noted["kind"], noted["id"]) if noted.get("kind") in _REGISTERS else {}
+        found = {name: str(now.get(name) or noted.get(name, "")) for name in ("keeper", "phone", "email")}
+        fixed = noted.get("kind", "notifier") == "notifier"  # its name is a setting's, nobody's own
+        return {"party": "责任单位" if fixed else str(now.get("name") or noted["name"]), **found}
+
+    def _shop(self, shop_id: str) -> dict[str, str]:
+        shop = self._register("shop", shop_id) if shop_id else {}
+        return {"shop_id": shop_id, **{f"shop_{name}": str(shop.get(name, "")) for name in ("name", "phone", "email")}}
 
     def _picture(self, row: EvidenceRow) -> Picture | None:
         try:
@@ -154,10 +180,18 @@ class NotifyHandler:
             return None
 
 
+_REGISTERS = frozenset({"shop", "bike_operator"})
+
+
+def _grace_s(delivery: Delivery) -> float:
+    return float(delivery.payload.get("grace_s", 0.0))
+
+
 class GatewayNotifier:
     """An HTTP service; the key goes along as Idempotency-Key, for gateways that know it."""
 
     attaches = False
+    how = "webhook"
 
     def __init__(self, config: GatewayConfig, transport: httpx.BaseTransport | None = None) -> None:
         """Raises ConfigError when a template names what does not exist."""
@@ -167,9 +201,10 @@ class GatewayNotifier:
         self._config = config
         self._http = httpx.Client(timeout=config.timeout_s, trust_env=False, transport=transport)
 
-    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> str:  # noqa: ARG002 - the seam's
+    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> Sent:  # noqa: ARG002 - the seam's
         to = _recipient(self._config.to, values)
-        told = {**values, "to": to, "text": fill(self._config.text, values)}
+        text = fill(self._config.text, values)
+        told = {**values, "to": to, "text": text}
         fields = {name: fill(template, told) for name, template in self._config.fields.items()}
         headers = {name: value.get_secret_value() for name, value in self._config.headers.items()}
         headers["Idempotency-Key"] = key
@@ -186,11 +221,13 @@ class GatewayNotifier:
             raise RetryLater(words, after_s=float(after) if after.isdigit() else None)
         if answer.is_error:
             raise Rejected(words)
-        return to
+        return Sent(to, text)
 
 
 class MailNotifier:
     """E-mail; the Message-ID is made of the key, so that a mail sent twice is one mail to the reader's program."""
+
+    how = "smtp"
 
     def __init__(self, config: MailConfig) -> None:
         """Raises ConfigError when a template names what does not exist."""
@@ -198,14 +235,15 @@ class MailNotifier:
         self._config = config
         self.attaches = config.picture
 
-    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> str:
+    def send(self, key: str, values: Mapping[str, Any], picture: Picture | None) -> Sent:
         to = _recipient(self._config.to, values)
         message = EmailMessage()
         message["From"], message["To"] = self._config.sender, to
         message["Subject"] = " ".join(fill(self._config.subject, values).split())
         domain = parseaddr(self._config.sender)[1].rpartition("@")[2] or "localhost"
         message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:32]}@{domain}>"
-        message.set_content(fill(self._config.text, values))
+        text = fill(self._config.text, values)
+        message.set_content(text)
         if picture is not None:
             name, media_type, data = picture
             kind, _, subtype = media_type.partition("/")
@@ -223,7 +261,7 @@ class MailNotifier:
             raise RetryLater(f"{error.smtp_code} {_words(error)}") from error
         except (smtplib.SMTPException, OSError) as error:
             raise RetryLater(f"mail server: {error}") from error
-        return to
+        return Sent(to, text)
 
     def _connect(self) -> smtplib.SMTP:
         config = self._config
@@ -258,7 +296,7 @@ def _check(*templates: str) -> None:
 def _recipient(template: str, values: Mapping[str, Any]) -> str:
     to = fill(template, values).strip(" ,")
     if not to:
-        raise Rejected("nobody to send it to: the shop has no number or address in the registry")
+        raise Rejected("nobody to send it to: the register has no number or address")
     return to
 
 

@@ -77,7 +77,7 @@ def casework(
         build_notifiers(city.notifiers),
         city=city.name,
         zone=city.zone_info,
-        shops=lambda shop: registry.documents("shop").get(shop, {}),
+        register=lambda kind, key: registry.documents(kind).get(key, {}),
     )
     follower = build_follower(city.cases, platforms, database, clock, reported)
     return Casework(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from vision.cases.codes import CodeTable
 from vision.cases.deadlines import Deadlines
+from vision.cases.notices import notices_of
 from vision.cases.platform import CaseChange, CaseDraft, ChangeKind, EvidenceFile
 from vision.core.delivery import Delivery
 from vision.core.errors import NotThereError
@@ -38,6 +39,7 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines
     if incident is None:
         raise NotThereError(f"incident {delivery.incident_id} is not in the record")
     code = codes.of(Subtype(incident.subtype))
+    evidence = evidence_of(session, incident.id)
     draft = CaseDraft(
         reference=delivery.idempotency_key,
         incident_id=incident.id,
@@ -61,7 +63,8 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines
         object_count=incident.object_count,
         reviewer=(incident.verdict_by or "") if incident.verdict == "confirm" else "",
         asked_at=delivery.created_at,
-        evidence=evidence_of(session, incident.id),
+        evidence=evidence,
+        notices=notices_of(session, incident.id, evidence),
     )
     return _corrected(draft, delivery.payload.get(OVERRIDES, {}))
 

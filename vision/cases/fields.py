@@ -15,6 +15,7 @@ CASE_FIELDS = frozenset(
         *("event_name", "description", "place", "district", "grid_id", "shop_id", "longitude", "latitude", "x", "y"),
         *("began_at", "seen_at", "due_at", "sent_at", "camera_id", "confidence", "object_count", "reviewer"),
         *("media_url", "media_urls"),
+        *("notified_at", "notice_due_at", "notice_party", "notice_to", "notice_how", "notice_text"),
     }
 )
 CHANGE_FIELDS = frozenset({"case_id", "reference", "change", "text", "at", "sent_at", "media_url", "media_urls"})
@@ -62,7 +63,21 @@ def case_values(draft: CaseDraft, style: Style, sent_at: datetime, media_urls: S
         "sent_at": style.time(sent_at),
         "media_url": media_urls[0] if media_urls else "",
         "media_urls": ",".join(media_urls),
+        **_notice_values(draft, style),
         **draft.extra,
+    }
+
+
+def _notice_values(draft: CaseDraft, style: Style) -> dict[str, str]:
+    """The first notice's time and deadline and all parties; empty where nobody was told."""
+    first = draft.notices[0] if draft.notices else None
+    return {
+        "notified_at": style.time(None if first is None else first.notified_at),
+        "notice_due_at": style.time(None if first is None else first.due_at),
+        "notice_party": ",".join(notice.party for notice in draft.notices),
+        "notice_to": ",".join(notice.to for notice in draft.notices),
+        "notice_how": "" if first is None else first.how,
+        "notice_text": "" if first is None else first.text,
     }
 
 

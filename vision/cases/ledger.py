@@ -45,7 +45,8 @@ _DUE = (
         OutboxRow.status == DeliveryStatus.PENDING,
         OutboxRow.target == bindparam("target"),
         OutboxRow.next_at <= bindparam("now"),
-        ~exists().where(
+        (OutboxRow.kind == DeliveryKind.NOTIFY)  # notices wait for nobody: each goes to somebody else
+        | ~exists().where(
             _EARLIER.incident_id == OutboxRow.incident_id,
             _EARLIER.target == OutboxRow.target,
             _EARLIER.id < OutboxRow.id,

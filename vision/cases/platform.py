@@ -28,6 +28,29 @@ class EvidenceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An electronic notice to the responsible party before the case was filed.
+
+    Attributes:
+        party_kind: shop, bike_operator, department or notifier (a fixed contact).
+        to: telephone number or mail address; `how` webhook (message gateway) or smtp (e-mail).
+        before, after: SHA-256 of the newest annotated pictures up to the notice, and since then: what it was like
+            when they were told, and when the case was filed. Empty without such a picture.
+    """
+
+    notified_at: datetime
+    due_at: datetime | None
+    party_kind: str
+    party: str
+    to: str
+    how: str
+    via: str
+    text: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseDraft:
     """One incident as a platform is told of it.
 
@@ -36,6 +59,7 @@ class CaseDraft:
         longitude, latitude: degrees, WGS-84; each platform converts to what it wants.
         due_at: when it has to be handled by the code table's time limit.
         reviewer: who confirmed it; empty when it was filed straight.
+        notices: who was told before, oldest first.
         asked_at: when the filing was written to the outbox; the platform cannot have it from before.
     """
 
@@ -62,6 +86,7 @@ class CaseDraft:
     reviewer: str
     asked_at: datetime
     evidence: tuple[EvidenceFile, ...] = ()
+    notices: tuple[Notice, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

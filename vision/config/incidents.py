@@ -16,6 +16,7 @@ class RungConfig(Section):
     do: Literal["speak", "notify", "file"] = Field(description="speak, notify or file.")
     grace_s: float = Field(0.0, ge=0, description="Seconds to put it right before the next step.")
     to: str = Field("", description="Notifier of a notify, phrase of a speak; empty leaves the choice to the hub.")
+    fallback: str = Field("", description="Notifier with a fixed address, for a notify that reaches nobody concerned.")
 
 
 class GoneConfig(Section):

@@ -7,7 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr
 from vision.config.base import Section
 from vision.config.cases import PacingConfig
 
-_TEXT = "【{city}】{place}发现{event_name}({why_zh}),请于{grace_min}分钟内整改。编号 {incident_id}"
+_TEXT = "【{city}】{party}:{place}发现{event_name}({why_zh}),请于{due_at}前({grace_min}分钟内)整改。编号 {incident_id}"
 
 
 class NotifierSection(Section):
@@ -25,7 +25,7 @@ class GatewayConfig(NotifierSection):
     url: HttpUrl = Field(description="Where messages go.")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers such as Authorization.")
     body: Literal["json", "form"] = Field("json", description="How the fields travel.")
-    to: str = Field("{shop_phone}", description="Template of the recipient: a number, or {shop_phone}.")
+    to: str = Field("{phone}", description="Template of the recipient: a fixed number, or the party's own {phone}.")
     fields: dict[str, str] = Field(
         default_factory=lambda: {"to": "{to}", "text": "{text}"}, description="Templates by the gateway's field name."
     )
@@ -41,7 +41,7 @@ class MailConfig(NotifierSection):
     user: str = Field("", description="Login name, if it wants one.")
     password: SecretStr = Field(SecretStr(""), description="Password.")
     sender: str = Field(description="From whom the mail is.")
-    to: str = Field("{shop_email}", description="Template of the recipients, separated by commas.")
+    to: str = Field("{email}", description="Template of the recipients, separated by commas.")
     subject: str = Field("{event_name}:{place}", description="Template of the subject.")
     picture: bool = Field(True, description="Attach the newest annotated picture.")
 

@@ -8,6 +8,7 @@ from vision.config.base import GroundPoint, Id, Section
 
 GridId = Annotated[str, StringConstraints(pattern=r"^\d{15}$")]
 """单元网格标识码, 15 digits."""
+_MAIL = r"^([^@\s,;]+@[^@\s,;]+)?$"
 
 
 class ShopConfig(Section):
@@ -16,6 +17,7 @@ class ShopConfig(Section):
     name: str = Field(min_length=1, description="Name on the sign.")
     keeper: str = Field("", description="Who answers for it.")
     phone: str = Field("", pattern=r"^[0-9+() -]*$", description="Where messages go.")
+    email: str = Field("", pattern=_MAIL, description="Where mails go.")
     grid: GridId | None = Field(None, description="Unit grid id (15 digits).")
     zone: str = Field("", description="Zone of its threshold as camera/zone.")
     position: GroundPoint | None = Field(None, description="[longitude, latitude], WGS-84.")
@@ -26,7 +28,8 @@ class BikeOperatorConfig(Section):
 
     name: str = Field(min_length=1, description="Company.")
     phone: str = Field("", pattern=r"^[0-9+() -]*$", description="Duty phone.")
-    notifier: Id | None = Field(None, description="Notifier that reaches it.")
+    email: str = Field("", pattern=_MAIL, description="Duty mailbox.")
+    notifier: Id | None = Field(None, description="Notifier of its own; the ladder's if unset.")
     districts: tuple[str, ...] = Field((), description="Where it answers; everywhere if none.")
 
 
@@ -39,5 +42,7 @@ class GridConfig(Section):
     district: str = Field("", description="District's name.")
     department: str = Field("", description="Department that answers for it.")
     department_code: str = Field("", pattern=r"^([0-9A-Z]{18})?$", description="Its unified social credit code.")
+    department_phone: str = Field("", pattern=r"^[0-9+() -]*$", description="Where its messages go.")
+    department_email: str = Field("", pattern=_MAIL, description="Where its mails go.")
     area_class: str = Field("", pattern=r"^[ABC]?$", description="A, B or C: which time limits hold.")
     polygons: tuple[tuple[GroundPoint, ...], ...] = Field(min_length=1, description="Outlines, [longitude, latitude].")

@@ -12,6 +12,7 @@ from vision.core.clock import Clock
 from vision.core.errors import ConfigError
 from vision.core.findings import ViolationType
 from vision.core.registry import Camera
+from vision.hub.contacts import Contacts, needs_of
 from vision.hub.incidents import IncidentService
 from vision.hub.keep import Keeper
 from vision.hub.offences import OffenceBook
@@ -45,7 +46,7 @@ def build_ladder(section: LadderConfig, default: Ladder) -> Ladder:
     plain = {"review_below", "remind_s", "unseen_s", "update_s"} & section.model_fields_set
     changes: dict[str, Any] = section.model_dump(include=plain)
     if section.steps is not None:
-        changes["rungs"] = tuple(Rung(Action(step.do), step.grace_s, step.to) for step in section.steps)
+        changes["rungs"] = tuple(Rung(Action(step.do), step.grace_s, step.to, step.fallback) for step in section.steps)
     if section.review is not None:
         changes["review"] = Review(section.review)
     gone, join = section.gone, section.join
@@ -95,7 +96,7 @@ def build_incidents(
         lambda: registry.cameras().values(),
         build_ladders(city.incidents),
         build_zone_ladders(city.incidents),
-        notifier_ids=frozenset(city.notifiers),
+        contacts=lambda: build_contacts(city, registry),
         calendar=build_calendar(city),
         loudspeakers=registry.speakers,
         suppression_list=suppressions.relevant,
@@ -118,6 +119,12 @@ def build_incidents(
     return Incidents(
         service, surroundings, suppressions, Upkeep(database, clock, surroundings.refresh_suppressions, keep)
     )
+
+
+def build_contacts(city: CityConfig, registry: Registry) -> Contacts:
+    """Who can be told, as the registers are now. Raises StorageError."""
+    notifiers = {name: needs_of(section.to) for name, section in city.notifiers.items()}
+    return Contacts(registry.documents("shop"), registry.documents("bike_operator"), notifiers)
 
 
 def build_calendar(city: CityConfig) -> Calendar:

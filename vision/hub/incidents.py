@@ -226,11 +226,16 @@ def _events_of(delivery: Delivery, outcome: Receipt | Rejected) -> Iterable[Even
     """What a settled outbox row means to its incident."""
     match outcome:
         case Rejected():
-            yield DeliveryFailed(delivery.kind, delivery.target, str(outcome))
+            yield DeliveryFailed(delivery.kind, delivery.target, str(outcome), _party_of(delivery))
         case CaseReceipt(platform, platform_case_id):
             if delivery.kind is DeliveryKind.FILE:
                 yield CaseFiled(platform, platform_case_id)
-        case NoticeReceipt(target):
-            yield Notified(target)
+        case NoticeReceipt(target, notice):
+            yield Notified(target, _party_of(delivery), notice)
         case AnnouncementReceipt(speaker_id, announcement_id, spoken, why):
             yield Announced(speaker_id or delivery.target, announcement_id, spoken, why)
+
+
+def _party_of(delivery: Delivery) -> str:
+    """The key of whom a notice was for; empty for everything else, and for rows of older versions."""
+    return str(delivery.payload.get("party", {}).get("key", ""))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vision.core.errors import NotThereError
 from vision.core.findings import Finding, FindingState, ViolationType
 from vision.core.incidents import DeliveryKind, DeliveryStatus
-from vision.hub.surroundings import Place
+from vision.hub.places import Place
 from vision.incidents.events import ANY_PLATFORM, Alert, Deliver, Effect, LogEntry
 from vision.incidents.incident import Incident
 from vision.storage.tables import AlertRow, EvidenceRow, IncidentRow, LogRow, OutboxRow, WitnessRow

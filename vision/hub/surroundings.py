@@ -7,69 +7,16 @@ from typing import Protocol
 
 from vision.alerts.placement import reaching
 from vision.core.findings import Finding, ViolationType
-from vision.core.geometry import Box, Point, centroid, haversine_m
-from vision.core.registry import Camera, Speaker, View, Zone
+from vision.core.geometry import Box
+from vision.core.registry import Camera, Speaker
+from vision.hub.contacts import Contacts
+from vision.hub.places import Grids, Place, ground_map, located
 from vision.incidents.context import Permit
-from vision.incidents.ground import GroundMap, Spot
 from vision.incidents.incident import SiteKey
-from vision.incidents.ladder import DEFAULT_LADDERS, Ladder
+from vision.incidents.ladder import DEFAULT_LADDERS, Ladder, Rung
+from vision.incidents.responsible import Reach
 from vision.incidents.schedule import About, Calendar, Suppression, permit_at, permitted_until
 from vision.incidents.spots import Yardstick, box_of
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One zone of one view, with what is known of where it is.
-
-    Attributes:
-        ground: the view's map to the ground, from its calibration or from the zone's own four or more corners.
-        middle: the zone's middle on the ground with half its size as error, or the camera's own position without one.
-        district, grid_id: the registry's, else what the grids say of its position; `responsible` is theirs whole.
-    """
-
-    camera: Camera
-    view: View
-    zone: Zone
-    ground: GroundMap | None = None
-    middle: Spot | None = None
-    district: str = ""
-    grid_id: str | None = None
-    responsible: "Responsible | None" = None
-
-    @property
-    def words(self) -> str:
-        camera, zone = self.camera, self.zone
-        return " · ".join(part for part in (camera.place or camera.name, zone.name or zone.id) if part)
-
-    @property
-    def position(self) -> Point | None:
-        """For maps: the zone's middle, else where the camera hangs."""
-        return self.camera.position if self.middle is None else self.middle.position
-
-    def spot(self, box: Box | None) -> Spot | None:
-        """Where a box of the view stands, as exactly as is known; None when only the camera's position is."""
-        if box is not None and self.ground is not None:
-            exact = self.ground.spot(box)
-            if exact is not None and (self.middle is None or exact.error_m <= self.middle.error_m):
-                return exact
-        return self.middle
-
-
-class Grids(Protocol):
-    """Which grid, district and department a position belongs to."""
-
-    def at(self, position: Point) -> "Responsible | None": ...
-
-
-@dataclass(frozen=True, slots=True)
-class Responsible:
-    """Who answers for a position: unit grid (15 digits), district, department with its credit code; area A, B or C."""
-
-    grid_id: str
-    district: str = ""
-    department: str = ""
-    department_code: str = ""
-    area_class: str = ""
 
 
 class Surroundings(Protocol):
@@ -91,40 +38,13 @@ class Surroundings(Protocol):
 
     def speakers(self, site: SiteKey) -> tuple[str, ...]: ...
 
-    def notifiers(self) -> frozenset[str]: ...
+    def reach(self, type_: ViolationType, site: SiteKey, rung: Rung) -> Reach:
+        """Who can be told of a violation there."""
+        ...
 
     def refresh_suppressions(self) -> None:
         """Read the suppressions again; raises StorageError."""
         ...
-
-
-def located(camera: Camera, view: View, zone: Zone, calibrated: GroundMap | None, grids: Grids | None) -> Place:
-    """A zone with all that its polygons, its view's calibration and the grids tell of where it is."""
-    ground, middle = calibrated, None
-    if zone.ground:
-        at = centroid(zone.ground)
-        middle = Spot(at, max(haversine_m(at, corner) for corner in zone.ground))
-        if ground is None and len(zone.ground) == len(zone.polygon) >= 4:
-            ground = _map(list(zip(zone.polygon, zone.ground, strict=True)))
-    place = Place(camera, view, zone, ground, middle, camera.district, zone.grid_id)
-    position = place.position
-    found = None if grids is None or position is None else grids.at(position)
-    if found is None:
-        return place
-    return replace(
-        place,
-        district=place.district or found.district,
-        grid_id=place.grid_id or found.grid_id,
-        responsible=found,
-    )
-
-
-def _map(pairs: Sequence[tuple[Point, Point]]) -> GroundMap | None:
-    """None for points from which no map can be made; `vision check` tells their owner."""
-    try:
-        return GroundMap(pairs) if len(pairs) >= 4 else None
-    except ValueError:
-        return None
 
 
 @dataclass(slots=True)
@@ -134,12 +54,13 @@ class CitySurroundings:
     cameras: Callable[[], Iterable[Camera]]
     ladders: Mapping[ViolationType, Ladder] = field(default_factory=lambda: dict(DEFAULT_LADDERS))
     zone_ladders: Mapping[tuple[str, str, ViolationType], Ladder] = field(default_factory=dict)
-    notifier_ids: frozenset[str] = frozenset()
+    contacts: Callable[[], Contacts] = Contacts
     calendar: Calendar = field(default_factory=lambda: Calendar(UTC))
     loudspeakers: Callable[[], Mapping[str, Speaker]] = dict
     suppression_list: Callable[[], Sequence[Suppression]] = tuple
     grids: Callable[[], Grids | None] = lambda: None
     _places: dict[SiteKey, Place] = field(default_factory=dict)
+    _contacts: Contacts = field(default_factory=Contacts)
     _speakers: dict[SiteKey, tuple[str, ...]] = field(default_factory=dict)
     _suppressions: tuple[Suppression, ...] = ()
     _yardsticks: dict[tuple[ViolationType, SiteKey], Yardstick] = field(default_factory=dict)
@@ -150,15 +71,18 @@ class CitySurroundings:
         Raises:
             StorageError: the record cannot be read; what was known before stays.
         """
-        grids, speakers = self.grids(), dict(self.loudspeakers())
+        grids, speakers, contacts = self.grids(), dict(self.loudspeakers()), self.contacts()
+        shops = contacts.shops_by_zone()
         places: dict[SiteKey, Place] = {}
         for camera in self.cameras():
             for view in camera.views:
-                calibrated = _map(view.calibration)
-                for zone in view.zones:
+                calibrated = ground_map(view.calibration)
+                for drawn in view.zones:
+                    shop_id = drawn.shop_id or shops.get(f"{camera.id}/{drawn.id}")
+                    zone = drawn if shop_id is drawn.shop_id else replace(drawn, shop_id=shop_id)
                     places[camera.id, view.id, zone.id] = located(camera, view, zone, calibrated, grids)
         self._speakers = {site: _speakers_of(place, speakers) for site, place in places.items()}
-        self._places = places
+        self._places, self._contacts = places, contacts
         self._yardsticks = {}
         self.refresh_suppressions()
 
@@ -196,8 +120,8 @@ class CitySurroundings:
     def speakers(self, site: SiteKey) -> tuple[str, ...]:
         return self._speakers.get(site, ())
 
-    def notifiers(self) -> frozenset[str]:
-        return self.notifier_ids
+    def reach(self, type_: ViolationType, site: SiteKey, rung: Rung) -> Reach:
+        return self._contacts.reach(type_, self._places.get(site), rung)
 
     def _scheduled(self, site: SiteKey) -> bool:
         place = self._places.get(site)

@@ -218,7 +218,7 @@ class Writer:
             ladder=self._around.ladder(about.type, site),
             permit=self._around.permit(about.type, site, at or now, box),
             speaker_ids=self._around.speakers(site),
-            notifiers=self._around.notifiers(),
+            reach=lambda rung: self._around.reach(about.type, site, rung),
         )
 
     def _remember(self, work: Work) -> None:

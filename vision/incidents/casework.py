@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from vision.core.findings import Why
 from vision.core.incidents import CaseStatus, DeliveryKind, IncidentStatus
-from vision.incidents.climbing import awaited, climb, skip, speak, warned
+from vision.incidents.climbing import awaited, climb, skip, speak, tell_instead, warned
 from vision.incidents.events import Announced, CaseFiled, CaseStatusReported, DeliveryFailed, Notified
 from vision.incidents.incident import CaseRef, Waiting
 from vision.incidents.ladder import Action
 from vision.incidents.looks import close_case, reopen
 from vision.incidents.presence import Presence, gone_since, judge
+from vision.incidents.responsible import masked, party_words
 from vision.incidents.turn import Turn
 from vision.incidents.words import lasting, quoted
 
@@ -112,7 +113,7 @@ def delivery_failed(turn: Turn, event: DeliveryFailed) -> None:
     elif event.kind is DeliveryKind.ANNOUNCE:
         _next_speaker(turn)
     elif event.kind is DeliveryKind.NOTIFY:
-        _next_rung(turn, Action.NOTIFY)
+        _next_party(turn, event)
     else:
         turn.alert("delivery_failed", why)
 
@@ -139,6 +140,16 @@ def _next_speaker(turn: Turn) -> None:
     """This one could not be reached at all: another that covers the place, else the next rung."""
     if awaited(turn, Action.SPEAK) and not turn.incident.filing:
         speak(turn, turn.context.ladder.rungs[turn.incident.rung])
+
+
+def _next_party(turn: Turn, event: DeliveryFailed) -> None:
+    """This one could not be told. While another's notice is out or arrived, the ladder waits on; else the next best."""
+    left = tuple(key for key in turn.incident.telling if key != event.party)
+    turn.set(telling=left)
+    if left or not awaited(turn, Action.NOTIFY) or turn.incident.filing:
+        return
+    rung = turn.context.ladder.rungs[turn.incident.rung]
+    tell_instead(turn, rung, Why("通知未能送达责任方", "The notice did not reach the responsible party"))
 
 
 def _next_rung(turn: Turn, action: Action) -> None:
@@ -188,9 +199,16 @@ def announced(turn: Turn, event: Announced) -> None:
 
 
 def notified(turn: Turn, event: Notified) -> None:
-    """The responsible party was told: the grace begins."""
+    """The responsible party was told: the grace begins. The log keeps the notice itself, for the case."""
+    turn.set(telling=tuple(key for key in turn.incident.telling if key != event.party))
+    notice = event.notice
+    whom = party_words(notice["party"]) if notice.get("party") else Why(f" {event.target}", event.target)
+    to = masked(str(notice.get("to", "")))
+    how = _HOW.get(str(notice.get("how", "")), Why("", ""))
+    way = Why(f"({how.zh} {to})", f" ({how.en} {to})") if to else Why("", "")
+    detail = {"notice": dict(notice)} if notice else {}
     if turn.incident.status not in {IncidentStatus.OPEN, IncidentStatus.WARNED} or turn.incident.filing:
-        turn.say("notified", Why(f"已通知 {event.target}。", f"{event.target} was told."))
+        turn.say("notified", Why(f"已通知{whom.zh}{way.zh}。", f"{_capital(whom.en)} was told{way.en}."), **detail)
         return
     grace_s = _grace_s(turn, Action.NOTIFY)
     limit = lasting(grace_s)
@@ -198,9 +216,23 @@ def notified(turn: Turn, event: Notified) -> None:
         turn,
         Action.NOTIFY,
         "notified",
-        Why(f"已通知 {event.target},{limit.zh}内整改。", f"{event.target} was told; {limit.en} to put it right."),
+        Why(
+            f"已通知{whom.zh}{way.zh},限 {limit.zh}内整改。",
+            f"{_capital(whom.en)} was told{way.en}: {limit.en} to put it right.",
+        ),
         grace_s,
+        **detail,
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_HOW: dict[str, Why] = {
+    "webhook": Why("短信或消息网关", "by message gateway"),
+    "smtp": Why("电子邮件", "by e-mail"),
+}
 
 
 def _grace_s(turn: Turn, action: Action) -> float:

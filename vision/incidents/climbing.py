@@ -1,6 +1,7 @@
 """The ladder: speak, notify, file, each with its grace, each only after a fresh look says it is still there."""
 
 from datetime import timedelta
+from typing import Any
 
 from vision.core.findings import Why
 from vision.core.incidents import DeliveryKind, IncidentStatus, Verdict
@@ -8,6 +9,7 @@ from vision.incidents.events import ANY_PLATFORM
 from vision.incidents.incident import Waiting
 from vision.incidents.ladder import Action, Review, Rung
 from vision.incidents.presence import Presence, judge
+from vision.incidents.responsible import Party
 from vision.incidents.turn import Turn
 from vision.incidents.words import between, lasting
 
@@ -104,20 +106,49 @@ def speak(turn: Turn, rung: Rung) -> None:
 
 
 def _notify(turn: Turn, rung: Rung) -> None:
-    if rung.target not in turn.context.notifiers:
+    """Tell everybody who answers for the place; where nobody of them can be told, the next best, by name."""
+    reach = turn.context.reach(rung)
+    if not reach.concerned:
+        tell_instead(turn, rung, reach.lacking)
+        return
+    names = _names([party.words for party in reach.concerned])
+    _send_notices(turn, rung, reach.concerned, Why(f"正在通知{names.zh}。", f"Telling {names.en}."))
+
+
+def tell_instead(turn: Turn, rung: Rung, lacking: Why) -> None:
+    """Nobody concerned can be told: the department or the ladder's own notifier; without one, the next rung."""
+    party = next((p for p in turn.context.reach(rung).instead if p.key not in turn.incident.tried), None)
+    if party is None:
         turn.say(
             "nobody_to_notify",
             Why(
-                f"未配置通知对象“{rung.target}”,跳过通知。",
-                f'Nobody can be told ("{rung.target}" is not set up): skipped.',
+                f"{lacking.zh},也没有可用的备用联系人,跳过通知。",
+                f"{lacking.en}, and there is nobody else to tell: the notice is skipped.",
             ),
         )
         skip(turn)
         return
-    turn.deliver(DeliveryKind.NOTIFY, rung.target, grace_s=rung.grace_s)
+    words = party.words
+    _send_notices(
+        turn,
+        rung,
+        (party,),
+        Why(f"{lacking.zh},改为通知{words.zh}。", f"{lacking.en}: {words.en} is told instead."),
+    )
+
+
+def _send_notices(turn: Turn, rung: Rung, parties: tuple[Party, ...], why: Why) -> None:
+    keys = tuple(party.key for party in parties)
+    turn.set(tried=(*turn.incident.tried, *keys), telling=keys)
+    for party in parties:
+        turn.deliver(DeliveryKind.NOTIFY, party.notifier, grace_s=rung.grace_s, party=party.to_record())
     turn.wait_for(Waiting.DELIVERY)
     turn.timer("rung", rung.grace_s + turn.context.ladder.gone.extend_s)
-    turn.say("notifying", Why(f"正在通知 {rung.target}。", f"{rung.target} is being told."))
+    turn.say("notifying", why)
+
+
+def _names(parts: list[Why]) -> Why:
+    return Why("、".join(part.zh for part in parts), " and ".join(part.en for part in parts))
 
 
 def _file(turn: Turn, _rung: Rung) -> None:
@@ -141,20 +172,20 @@ def start_filing(turn: Turn, why: Why) -> None:
 
 def skip(turn: Turn) -> None:
     """The rung could not be taken: the next one, at once."""
-    turn.set(rung=turn.incident.rung + 1, tried=())
+    turn.set(rung=turn.incident.rung + 1, tried=(), telling=())
     climb(turn)
 
 
-def warned(turn: Turn, action: Action, cause: str, why: Why, grace_s: float) -> None:
+def warned(turn: Turn, action: Action, cause: str, why: Why, grace_s: float, **detail: Any) -> None:
     """Somebody was told: the grace runs from now, unless an operator's answer is awaited."""
     incident = turn.incident
     if incident.waiting in {Waiting.RETURNED, Waiting.ANSWER}:
-        turn.say(cause, why)
+        turn.say(cause, why, **detail)
         return
     if incident.status is IncidentStatus.OPEN:
-        turn.move(IncidentStatus.WARNED, cause, why)
+        turn.move(IncidentStatus.WARNED, cause, why, **detail)
     else:
-        turn.say(cause, why)
+        turn.say(cause, why, **detail)
     if awaited(turn, action):
         turn.set(rung=incident.rung + 1, tried=())
     turn.wait_for(Waiting.NOBODY)

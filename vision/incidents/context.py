@@ -1,10 +1,12 @@
 """What the life-cycle has to know of the world at the moment of an event; the hub fills it in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from vision.core.findings import Why
-from vision.incidents.ladder import Ladder
+from vision.incidents.ladder import Ladder, Rung
+from vision.incidents.responsible import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,11 @@ class Context:
         now: wall time.
         permit: what is allowed here at the event's time, if anything is.
         speaker_ids: loudspeakers that cover the place, best first.
-        notifiers: those that can be reached, by id.
+        reach: who can be told by a NOTIFY rung; asked only when one is taken.
     """
 
     now: datetime
     ladder: Ladder
     permit: Permit | None = None
     speaker_ids: tuple[str, ...] = ()
-    notifiers: frozenset[str] = frozenset()
+    reach: Callable[[Rung], Reach] = lambda _rung: Reach()

@@ -1,5 +1,6 @@
 """What can happen to an incident (events) and what it asks of the world in answer (effects)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,11 +77,12 @@ class CaseStatusReported:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed:
-    """A delivery is given up (dead letter) with the other side's words."""
+    """A delivery is given up (dead letter) with the other side's words; `party` is who a notice was for."""
 
     kind: DeliveryKind
     target: str
     words: str
+    party: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,16 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A message to the responsible party was accepted by its gateway."""
+    """A message was accepted by its gateway.
+
+    Attributes:
+        target: the notifier; `party` the key of who was told (incidents.responsible).
+        notice: the electronic notice as it went out, plain JSON values: party, to, how, text, notified_at, due_at.
+    """
 
     target: str
+    party: str = ""
+    notice: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class Incident:
         filing: a FILE delivery is in the outbox and has no answer yet.
         gone: proven gone while the filing has no answer yet.
         muted: rejected, but the thing still stands there: its looks raise nothing until it is gone.
-        tried: loudspeakers already tried on this rung.
+        tried: loudspeakers, or parties to tell, already tried on this rung; `telling`: parties whose notice is out.
         most_objects: the largest count so far; only a larger one is news.
         away_told_at, away_told: when the log last said that it is not seen, and whether its return is still to be told.
         timers: (name, due wall time).
@@ -112,6 +112,7 @@ class Incident:
     muted: bool = False
     waiting: Waiting = Waiting.NOBODY
     tried: tuple[str, ...] = ()
+    telling: tuple[str, ...] = ()
     cases: tuple[CaseRef, ...] = ()
     timers: tuple[tuple[str, datetime], ...] = ()
 
@@ -172,6 +173,7 @@ class Incident:
             "muted": self.muted,
             "waiting": self.waiting.value,
             "tried": list(self.tried),
+            "telling": list(self.telling),
             "cases": [[case.platform, case.case_id, case.status.value] for case in self.cases],
             "timers": [[name, due.isoformat()] for name, due in self.timers],
         }
@@ -206,6 +208,7 @@ class Incident:
             muted=record["muted"],
             waiting=Waiting(record["waiting"]),
             tried=tuple(record["tried"]),
+            telling=tuple(record.get("telling", ())),  # absent from what older versions wrote
             cases=tuple(CaseRef(p, c, CaseStatus(s)) for p, c, s in record["cases"]),
             timers=tuple((name, datetime.fromisoformat(due)) for name, due in record["timers"]),
         )

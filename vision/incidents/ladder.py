@@ -27,11 +27,13 @@ class Rung:
     Attributes:
         grace_s: how long the responsible have to put it right before the next step.
         target: notifier of a NOTIFY, phrase of a SPEAK; empty leaves the choice to the hub.
+        fallback: notifier with a fixed address, for a NOTIFY whose responsible party cannot be told.
     """
 
     action: Action
     grace_s: float = 0.0
     target: str = ""
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
