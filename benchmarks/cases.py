@@ -31,13 +31,13 @@ from sqlalchemy.orm import Session
 from benchmarks import harness
 from benchmarks.harness import Result, at_least, at_most
 from vision.cases.build import Surroundings, build_platform
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.links import Links
 from vision.cases.outbox import Dispatcher, DispatchSettings
 from vision.cases.pacing import Pacing
 from vision.config.cases import PlatformConfig
 from vision.core.clock import SystemClock
+from vision.core.codes import standard
 from vision.core.delivery import Delivery, Receipt
 from vision.core.errors import Rejected
 from vision.core.incidents import DeliveryKind
@@ -161,7 +161,7 @@ def push(count: int, folder: Path) -> list[Result]:
         )
         links = Links("http://hub.example", "secret", timedelta(days=1), clock)
         platform = build_platform(config, Surroundings(MemoryBlobs(), links, clock))
-        handler = CaseHandler(database, clock, {"city": platform}, code_table())
+        handler = CaseHandler(database, clock, {"city": platform}, standard())
         pacing = Pacing(concurrency=_CONCURRENCY, rate_per_s=1e6, burst=1_000_000)
         dispatcher = Dispatcher(
             database,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher, DispatchSettings, Settled
 from vision.cases.pacing import Pacing
 from vision.cases.platform import CasePlatform
+from vision.core.codes import standard
 from vision.core.incidents import DeliveryKind
 from vision.storage.database import Database
 from vision.storage.tables import CaseRow, IncidentRow, OutboxRow
@@ -112,7 +112,7 @@ class Outbox:
         settled: Settled = lambda _session, _delivery, _outcome: None,
         reconcile_after_s: float = 15.0,
     ) -> Dispatcher:
-        handler = CaseHandler(self.database, self.clock, platforms, code_table(), reconcile_after_s=reconcile_after_s)
+        handler = CaseHandler(self.database, self.clock, platforms, standard(), reconcile_after_s=reconcile_after_s)
         return Dispatcher(
             self.database,
             self.clock,

@@ -12,14 +12,14 @@ import pytest
 from pydantic import ValidationError
 
 from tests.cases.examples import KEY, PICTURE, example_draft
-from vision.cases.build import Surroundings, build_codes, build_deadlines, build_platforms, build_routes
-from vision.cases.codes import standards
+from vision.cases.build import Surroundings, build_deadlines, build_platforms, build_routes, build_standard
 from vision.cases.crs import gcj02
 from vision.cases.links import Links
 from vision.cases.platform import CaseChange, ChangeKind
 from vision.cases.routing import route
 from vision.config.cases import CasesConfig
 from vision.config.schema import load
+from vision.core.codes import STANDARDS
 from vision.core.errors import ConfigError, Rejected, RetryLater
 from vision.core.findings import Subtype, ViolationType
 from vision.sandbox.platform_configs import platform_values
@@ -42,20 +42,20 @@ def test_nothing_configured_works() -> None:
     config = CasesConfig()
     assert build_platforms(config, around()) == {}
     assert route(build_routes(config), ViolationType.GARBAGE, "east") == []
-    assert build_codes(config).of(Subtype.OUT_OF_STORE).code == "0405"
+    assert build_standard(config).event(Subtype.OUT_OF_STORE).code == "0405"
 
 
-@pytest.mark.parametrize("standard", standards())
+@pytest.mark.parametrize("standard", STANDARDS)
 def test_every_shipped_table_has_every_event(standard: str) -> None:
-    table = build_codes(CasesConfig(standard=standard))
-    assert {table.of(subtype).standard_ref for subtype in Subtype} == {standard}
+    table = build_standard(CasesConfig(standard=standard))
+    assert {table.event(subtype).standard_ref for subtype in Subtype} == {standard}
 
 
 def test_a_citys_own_rows_lie_over_the_table() -> None:
     config = CasesConfig.model_validate({"codes": {"overflow": {"code": "0193", "name": "垃圾满溢"}}})
-    assert build_codes(config).of(Subtype.OVERFLOW).code == "0193"
+    assert build_standard(config).event(Subtype.OVERFLOW).code == "0193"
     with pytest.raises(ConfigError, match="has no row for"):
-        build_codes(CasesConfig(standard="own"))
+        build_standard(CasesConfig(standard="own"))
 
 
 def test_routes_lead_by_district_and_type() -> None:

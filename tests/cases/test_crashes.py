@@ -9,10 +9,10 @@ import pytest
 
 from tests.cases.conftest import CASE_KINDS, EAGER, Outbox
 from tests.cases.examples import connect
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher, DispatchSettings
 from vision.core.clock import SystemClock
+from vision.core.codes import standard
 from vision.sandbox.platform import SandboxPlatform
 from vision.sandbox.platform_crashes import crash_matrix, names
 from vision.storage.database import Database
@@ -39,7 +39,7 @@ def send_until_killed(database_url: str, platform_url: str) -> None:
     kind = "open311_json"
     database = Database(database_url)
     handler = CaseHandler(
-        database, clock, {"city": connect(kind, platform_url, clock)}, code_table(), reconcile_after_s=0.1
+        database, clock, {"city": connect(kind, platform_url, clock)}, standard(), reconcile_after_s=0.1
     )
     settings = DispatchSettings(lease=timedelta(seconds=1), poll_s=0.02, default=EAGER, workers=4)
     Dispatcher(database, clock, dict.fromkeys(CASE_KINDS, handler), settings=settings).run(threading.Event())

@@ -10,11 +10,11 @@ import pytest
 from tests.cases.conftest import CASE_KINDS, EAGER, Outbox
 from tests.conftest import absent
 from tests.servers.postgresql import available, cluster
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher, DispatchSettings
 from vision.cases.platform import CaseChange, CaseDraft, CaseReport, Promise
 from vision.core.clock import SystemClock
+from vision.core.codes import standard
 from vision.core.incidents import DeliveryKind
 from vision.storage.database import Database
 from vision.testing import FlakyCasePlatform, ManualClock
@@ -63,7 +63,7 @@ def test_two_hubs_share_the_work_and_double_nothing(postgresql: Database) -> Non
             outbox.put(f"inc-{n}", kind)
     hubs = []
     for _ in range(2):
-        handler = CaseHandler(postgresql, clock, {"city": platform}, code_table())
+        handler = CaseHandler(postgresql, clock, {"city": platform}, standard())
         settings = DispatchSettings(default=EAGER, workers=4, poll_s=0.02)
         hubs.append(Dispatcher(postgresql, clock, dict.fromkeys(CASE_KINDS, handler), settings=settings))
     threads = [threading.Thread(target=hub.run, args=(stop,), daemon=True) for hub in hubs]

@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher
 from vision.config.registry import CameraConfig
+from vision.core.codes import standard
 from vision.core.detections import Detections
 from vision.core.errors import SourceTimeoutError
 from vision.core.findings import Finding, ViolationType
@@ -120,7 +120,7 @@ def test_a_camera_breaks_twice_a_platform_fails_twice_and_one_case_is_filed(tmp_
     around.refresh()
     service = IncidentService(database, clock, around, route=lambda _type, _district: ["city"])
     platform = FlakyCasePlatform(troubles=[Trouble.REFUSE_NOW, Trouble.LOSE_ANSWER])
-    cases = CaseHandler(database, clock, {"city": platform}, code_table("gbt30428-2013", {}))
+    cases = CaseHandler(database, clock, {"city": platform}, standard())
     dispatcher = Dispatcher(database, clock, {DeliveryKind.FILE: cases}, settled=service.settled)
     hub = Hub(bus, service, clock)
 

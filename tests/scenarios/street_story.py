@@ -15,6 +15,7 @@ import yaml
 from sqlalchemy import select
 
 from tests.incidents.street import SUBTYPES
+from vision.core.codes import standard
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.errors import IllegalTransitionError, Rejected
 from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
@@ -27,7 +28,6 @@ from vision.hub.keep import Keeper
 from vision.hub.offences import OffenceBook
 from vision.hub.suppressions import RejectRule, Suppressions
 from vision.hub.surroundings import CitySurroundings
-from vision.incidents.codes import standard
 from vision.incidents.events import (
     CaseStatusReported,
     Event,

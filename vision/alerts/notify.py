@@ -25,7 +25,7 @@ from vision.storage.tables import EvidenceRow, IncidentRow
 
 NAMES = frozenset(
     {
-        *("city", "incident_id", "type", "event_name", "event_code", "place", "district", "grid_id"),
+        *("city", "incident_id", "type", "standard_ref", "event_code", "event_name", "place", "district", "grid_id"),
         *("why_zh", "why_en", "began_at", "seen_at", "due_at", "grace_min", "object_count", "camera_id"),
         *("party", "keeper", "phone", "email"),
         *("shop_id", "shop_name", "shop_phone", "shop_email"),
@@ -142,6 +142,7 @@ class NotifyHandler:
             "incident_id": incident.id,
             "type": incident.type,
             "event_name": _EVENTS.get(incident.subtype, incident.subtype),
+            "standard_ref": incident.standard_ref,
             "event_code": incident.event_code,
             "place": incident.place,
             "district": incident.district,

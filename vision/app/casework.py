@@ -10,13 +10,13 @@ from vision.alerts.notify import NotifyHandler, build_notifiers
 from vision.cases.build import (
     Surroundings,
     build_callbacks,
-    build_codes,
     build_deadlines,
     build_dispatch,
     build_follower,
     build_links,
     build_pacing,
     build_platforms,
+    build_standard,
 )
 from vision.cases.callbacks import Callbacks
 from vision.cases.checks import PlatformChecks
@@ -66,7 +66,7 @@ def casework(
         database,
         clock,
         platforms,
-        build_codes(city.cases),
+        build_standard(city.cases),
         deadlines=deadlines,
         reconcile_after_s=city.cases.reconcile_after_s,
     )

@@ -9,7 +9,6 @@ import httpx
 
 from vision.cases import crs, wire
 from vision.cases.callbacks import Callbacks, CallbackSettings
-from vision.cases.codes import CodeTable, code_table
 from vision.cases.deadlines import DEFAULT_LIMITS, Deadlines
 from vision.cases.fields import Style
 from vision.cases.follow import CaseFollower, Followed, Reported
@@ -33,6 +32,7 @@ from vision.config.cases import (
     WebhookConfig,
 )
 from vision.core.clock import Clock
+from vision.core.codes import Standard, standard
 from vision.core.errors import ConfigError
 from vision.core.ports import BlobStore
 from vision.storage.database import Database
@@ -92,9 +92,9 @@ def build_routes(config: CasesConfig) -> tuple[Route, ...]:
     return tuple(Route(route.platforms, frozenset(route.districts), frozenset(route.types)) for route in config.routes)
 
 
-def build_codes(config: CasesConfig) -> CodeTable:
-    """Raises ConfigError when the table has gaps."""
-    return code_table(config.standard, {subtype: (row.code, row.name) for subtype, row in config.codes.items()})
+def build_standard(config: CasesConfig) -> Standard:
+    """The code table with the city's own rows. Raises ConfigError when it has gaps."""
+    return standard(config.standard, {subtype: (row.code, row.name) for subtype, row in config.codes.items()})
 
 
 def build_deadlines(config: CasesConfig) -> Deadlines:

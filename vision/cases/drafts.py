@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from vision.cases.codes import CodeTable
 from vision.cases.deadlines import Deadlines
 from vision.cases.notices import notices_of
 from vision.cases.platform import CaseChange, CaseDraft, ChangeKind, EvidenceFile
+from vision.core.codes import Standard
 from vision.core.delivery import Delivery
 from vision.core.errors import NotThereError
 from vision.core.findings import Subtype
@@ -29,7 +29,7 @@ EDITABLE = frozenset({"subtype", "event_code", "event_name", "standard_ref", "de
 _DESCRIPTION_MOST = 4000  # characters, Open311 GeoReport v2
 
 
-def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines: Deadlines) -> CaseDraft:
+def case_draft(session: Session, delivery: Delivery, codes: Standard, deadlines: Deadlines) -> CaseDraft:
     """The case of a FILE row.
 
     Raises:
@@ -38,7 +38,7 @@ def case_draft(session: Session, delivery: Delivery, codes: CodeTable, deadlines
     incident = session.get(IncidentRow, delivery.incident_id)
     if incident is None:
         raise NotThereError(f"incident {delivery.incident_id} is not in the record")
-    code = codes.of(Subtype(incident.subtype))
+    code = codes.event(Subtype(incident.subtype))
     evidence = evidence_of(session, incident.id)
     draft = CaseDraft(
         reference=delivery.idempotency_key,

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from vision.cases.codes import CodeTable
 from vision.cases.deadlines import Deadlines
 from vision.cases.drafts import case_change, case_draft, withdrawn
 from vision.cases.outbox import Moot
 from vision.cases.platform import CaseChange, CasePlatform, CaseReport, Promise
 from vision.core.clock import Clock
+from vision.core.codes import Standard
 from vision.core.delivery import CaseReceipt, Delivery
 from vision.core.errors import NotThereError, Rejected, RetryLater, StorageError
 from vision.core.incidents import CaseStatus, DeliveryKind
@@ -30,7 +30,7 @@ class CaseHandler:
         database: Database,
         clock: Clock,
         platforms: Mapping[str, CasePlatform],
-        codes: CodeTable,
+        codes: Standard,
         *,
         deadlines: Deadlines | None = None,
         reconcile_after_s: float = 15.0,

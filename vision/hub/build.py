@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from vision.cases.build import build_standard
 from vision.config.incidents import IncidentsConfig, LadderConfig
 from vision.config.replay import ReplayConfig
 from vision.config.schema import CityConfig
@@ -22,7 +23,6 @@ from vision.hub.replay import Plan
 from vision.hub.suppressions import RejectRule, Suppressions
 from vision.hub.surroundings import CitySurroundings
 from vision.hub.upkeep import Upkeep
-from vision.incidents.codes import STANDARDS, Standard, standard
 from vision.incidents.events import Recheck
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Ladder, Review, Rung
 from vision.incidents.offences import ColourRule
@@ -110,7 +110,7 @@ def build_incidents(
         route=route,
         rechecks=rechecks,
         nudge=nudge,
-        standard=build_standard(city),
+        standard=build_standard(city.cases),
         offences=OffenceBook(build_colours(city.incidents)),
         suppressions=suppressions,
         keeper=Keeper() if city.incidents.keep_findings_days > 0 else None,
@@ -131,13 +131,6 @@ def build_calendar(city: CityConfig) -> Calendar:
     """Holidays and exchanged days are those of the deadlines' section: a city has one calendar."""
     days = city.cases.deadlines
     return Calendar(city.zone_info, frozenset(days.holidays), frozenset(days.workdays))
-
-
-def build_standard(city: CityConfig) -> Standard | None:
-    """The shipped standard with the city's own rows; None for a standard that is wholly the city's own."""
-    if city.cases.standard not in STANDARDS:
-        return None
-    return standard(city.cases.standard, {subtype: (row.code, row.name) for subtype, row in city.cases.codes.items()})
 
 
 def build_rejects(config: IncidentsConfig) -> RejectRule:

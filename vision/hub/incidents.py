@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vision.core.clock import Clock
+from vision.core.codes import Standard
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.errors import Rejected
 from vision.core.findings import Finding
@@ -20,7 +21,6 @@ from vision.hub.sites import Held, Site, Sites
 from vision.hub.suppressions import Suppressions
 from vision.hub.surroundings import Surroundings, site_of
 from vision.hub.writer import Books, Work, Writer
-from vision.incidents.codes import Standard
 from vision.incidents.events import (
     Announced,
     CaseFiled,

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from vision.core.clock import Clock
+from vision.core.codes import Standard
 from vision.core.findings import Finding, FindingState, Why
 from vision.core.incidents import IncidentStatus
 from vision.hub import dedup, record
@@ -19,7 +20,6 @@ from vision.hub.record import Route
 from vision.hub.sites import Held, Site, Sites
 from vision.hub.suppressions import Suppressions
 from vision.hub.surroundings import Surroundings, site_of
-from vision.incidents.codes import Standard
 from vision.incidents.context import Context
 from vision.incidents.events import ANY_PLATFORM, DeliveryFailed, Event, FindingSeen, LogEntry, Recheck
 from vision.incidents.incident import Incident

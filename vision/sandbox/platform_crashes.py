@@ -17,12 +17,12 @@ from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from vision.cases.build import Surroundings, build_platform
-from vision.cases.codes import code_table
 from vision.cases.handler import CaseHandler
 from vision.cases.links import Links
 from vision.cases.outbox import Dispatcher, DispatchSettings
 from vision.cases.pacing import Pacing
 from vision.config.cases import PlatformConfig
+from vision.core.codes import standard
 from vision.core.delivery import Delivery, Receipt
 from vision.core.errors import Rejected
 from vision.core.incidents import DeliveryKind, DeliveryStatus
@@ -218,7 +218,7 @@ class CrashRun:
                 .values(version=IncidentRow.version + 1)
             )
 
-        handler = CaseHandler(self._database, self._clock, {TARGET: self._platform}, code_table())
+        handler = CaseHandler(self._database, self._clock, {TARGET: self._platform}, standard())
         return Dispatcher(
             self._database,
             self._clock,

@@ -1,8 +1,8 @@
 import pytest
 
+from vision.core.codes import STANDARDS, read_standard, standard
 from vision.core.errors import ConfigError
 from vision.core.findings import Subtype
-from vision.incidents.codes import STANDARDS, read_standard, standard
 
 
 @pytest.mark.parametrize("ref", STANDARDS)
@@ -57,5 +57,22 @@ def test_missing_columns_and_unknown_standards_are_told() -> None:
         read_standard("own", "subtype,code,confidence,source\n")
     with pytest.raises(ConfigError, match="has no row for"):
         read_standard("own", "subtype,code,name,confidence,source\nspill,0114,Spill,H,x\n")
-    with pytest.raises(ConfigError, match="no standard gb99"):
+    with pytest.raises(ConfigError, match="gb99: has no row for"):
         standard("gb99")
+
+
+def test_a_citys_conditions_replace_those_of_the_events_they_name() -> None:
+    rows = "name,area,filing_condition,closing_condition,limit,unit,source\n店外经营,A,a,b,1,urgent_hours,x\n"
+    table = standard(conditions=rows)
+    own = table.condition(Subtype.OUT_OF_STORE, "A")
+    assert own is not None
+    assert own.limit == 1.0
+    assert table.condition(Subtype.OUT_OF_STORE, "B") is None  # its own rows only
+    assert table.condition(Subtype.SPILL, "B") is not None
+    with pytest.raises(ConfigError, match="conditions:2: area"):
+        standard(conditions=rows.replace(",A,", ",Z,"))
+
+
+def test_a_standard_that_is_wholly_a_citys_own() -> None:
+    rows = {subtype: ("06" + str(n), subtype.value) for n, subtype in enumerate(Subtype)}
+    assert standard("city-2026", rows).event(Subtype.SPILL).standard_ref == "city-2026"

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from vision.core.errors import ConfigError
 from vision.core.findings import Subtype
 
+DEFAULT_STANDARD = "gbt30428-2013"
 STANDARDS = ("cjt214", "gbt30428-2013", "gbt47678-2026")
 AREAS = ("A", "B", "C")
 ANY_AREA = "*"
@@ -66,17 +67,29 @@ class Standard:
         return self.conditions.get((name, area)) or self.conditions.get((name, ANY_AREA))
 
 
-def standard(ref: str, own: Mapping[Subtype, tuple[str, str]] = MappingProxyType({})) -> Standard:
-    """A shipped standard, with a city's own (code, name) rows over it.
+def standard(
+    ref: str = DEFAULT_STANDARD, own: Mapping[Subtype, tuple[str, str]] = MappingProxyType({}), conditions: str = ""
+) -> Standard:
+    """A shipped standard, or one that is wholly a city's own.
+
+    Args:
+        ref: one of STANDARDS, or a city's name for its own.
+        own: a city's (code, name) rows, over the shipped ones.
+        conditions: CSV text of a city's own conditions; an event that it names keeps none of the shipped rows.
 
     Raises:
-        ConfigError: there is no such standard.
+        ConfigError: a standard that neither ships nor is given whole, and every bad row of `conditions`.
     """
-    if ref not in STANDARDS:
-        raise ConfigError(f"there is no standard {ref}; shipped are {', '.join(STANDARDS)}")
-    shipped = _shipped(ref)
+    shipped = _shipped(ref) if ref in STANDARDS else Standard(ref, {}, _shipped(DEFAULT_STANDARD).conditions)
     rows = {subtype: EventCode(ref, code, name, "the city's own") for subtype, (code, name) in own.items()}
-    return Standard(ref, {**shipped.events, **rows}, shipped.conditions)
+    events = {**shipped.events, **rows}
+    problems = _missing(ref, events)
+    limits = _conditions(conditions, "conditions", problems)
+    if problems:
+        raise ConfigError(*problems)
+    named = {name for name, _area in limits}
+    kept = {key: row for key, row in shipped.conditions.items() if key[0] not in named}
+    return Standard(ref, events, {**kept, **limits})
 
 
 @cache
@@ -106,14 +119,27 @@ def read_standard(
             problems.append(f"{where[0]}:{line}: {wrong}")
         elif row["subtype"]:
             found[Subtype(row["subtype"])] = EventCode(ref, row["code"], row["name"], row["source"])
-    missing = [subtype.value for subtype in Subtype if subtype not in found]
-    if missing and not problems:
-        problems.append(f"{where[0]}: has no row for {', '.join(missing)}")
+    if not problems:
+        problems += _missing(where[0], found)
+    limits = _conditions(conditions, where[1], problems)
+    if problems:
+        raise ConfigError(*problems)
+    return Standard(ref, found, limits)
+
+
+def _missing(where: str, events: Mapping[Subtype, EventCode]) -> list[str]:
+    missing = [subtype.value for subtype in Subtype if subtype not in events]
+    shipped = f"; shipped standards are {', '.join(STANDARDS)}"
+    return [f"{where}: has no row for {', '.join(missing)}{shipped}"] if missing else []
+
+
+def _conditions(text: str, where: str, problems: list[str]) -> dict[tuple[str, str], Condition]:
+    """Rows by event name and area; what is wrong with them is added to `problems`."""
     limits: dict[tuple[str, str], Condition] = {}
-    for line, row in _rows(conditions, _CONDITION_COLUMNS, where[1], problems):
+    for line, row in _rows(text, _CONDITION_COLUMNS, where, problems):
         wrong = _condition_problem(row)
         if wrong:
-            problems.append(f"{where[1]}:{line}: {wrong}")
+            problems.append(f"{where}:{line}: {wrong}")
             continue
         condition = Condition(
             row["name"],
@@ -125,9 +151,7 @@ def read_standard(
             row["source"],
         )
         limits[condition.name, condition.area] = condition
-    if problems:
-        raise ConfigError(*problems)
-    return Standard(ref, found, limits)
+    return limits
 
 
 def _rows(text: str, columns: tuple[str, ...], where: str, problems: list[str]) -> Iterable[tuple[int, dict[str, str]]]:
