@@ -1,11 +1,11 @@
 # Streetward. Targets: cpu (the default), cuda. Build: docker build --target cpu -t streetward:cpu .
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# libGL and glib for opencv-python, espeak-ng for phrases without a recording, pg_dump for vision backup, tini reaps
-# children and passes signals on.
+# libGL and glib for opencv-python, espeak-ng for phrases without a recording, pg_dump for vision backup, wget for KubeRay's
+# probes, tini reaps children and passes signals on.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 espeak-ng postgresql-client tini \
+    && apt-get install -y --no-install-recommends libgl1 libglib2.0-0 espeak-ng postgresql-client tini wget \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 streetward \
     && install -d -o streetward /var/lib/streetward
