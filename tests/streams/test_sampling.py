@@ -1,6 +1,6 @@
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from vision.streams.sampling import Sampler
 
@@ -14,6 +14,7 @@ def taken(sampler: Sampler, times_s: list[float]) -> list[float]:
     return took
 
 
+@settings(deadline=None)
 @given(every_s=st.floats(0.5, 60), key_s=st.floats(0.04, 10), minutes=st.integers(5, 30))
 def test_number_of_looks_is_time_over_interval(every_s: float, key_s: float, minutes: int) -> None:
     duration_s = minutes * 60.0

@@ -26,8 +26,8 @@ MAX_SKEW = timedelta(seconds=10)
 """A camera whose clock is further off than this is not believed: its looks get their arrival time."""
 
 _LOW_WATER_BYTES = 128 * 1024
-_ROUND_S = 0.5
-"""A sleeping camera thread wakes when this much has come or this long has passed: a few times a second."""
+_ROUND_S = 1.0
+"""A sleeping camera thread wakes when this much has come or this long has passed."""
 _REPORT_S = 10.0
 _OWN_SSRC = 0x5357_5244
 

@@ -15,25 +15,38 @@ def fitted(width: int, height: int, longest_px: int) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
+_SCALED_AS_THEY_ARE = frozenset({"yuv420p", "yuvj420p", "nv12"})
+"""Scaled first and made BGR afterwards: libswscale has a quick way for each of the two, and none for both at once."""
+
+
 class Scaler:
-    """Turns one camera's decoded pictures into looks. Keeps libswscale's context between pictures."""
+    """Turns one camera's decoded pictures into looks. Keeps libswscale's contexts between pictures."""
 
     def __init__(self, look_px: int, *, keep_full: bool) -> None:
         self.look_px, self.keep_full = look_px, keep_full
-        self._look, self._full = VideoReformatter(), VideoReformatter()
+        self._small, self._look, self._full = VideoReformatter(), VideoReformatter(), VideoReformatter()
 
     def looks(self, picture: VideoFrame) -> tuple[Image, Image | None]:
         """The look with its longest side at most `look_px`, and the full picture where it was asked for."""
         width, height = fitted(picture.width, picture.height, self.look_px)
-        image = self._bgr(self._look, picture, width, height)
+        same = (width, height) == (picture.width, picture.height)
+        small = picture
+        if not same and picture.format.name in _SCALED_AS_THEY_ARE:
+            small = _reformatted(self._small, picture, width, height, picture.format.name)
+        image = _bgr(self._look, small, width, height)
         if not self.keep_full:
             return image, None
-        if (width, height) == (picture.width, picture.height):
-            return image, image
-        return image, self._bgr(self._full, picture, picture.width, picture.height)
+        return image, image if same else _bgr(self._full, picture, picture.width, picture.height)
 
-    @staticmethod
-    def _bgr(reformatter: VideoReformatter, picture: VideoFrame, width: int, height: int) -> Image:
-        scaled = reformatter.reformat(picture, width, height, "bgr24", interpolation=Interpolation.AREA, threads=1)
-        image: Image = np.ascontiguousarray(scaled.to_ndarray(), dtype=np.uint8)
-        return image
+
+def _bgr(reformatter: VideoReformatter, picture: VideoFrame, width: int, height: int) -> Image:
+    image: Image = np.ascontiguousarray(
+        _reformatted(reformatter, picture, width, height, "bgr24").to_ndarray(), dtype=np.uint8
+    )
+    return image
+
+
+def _reformatted(
+    reformatter: VideoReformatter, picture: VideoFrame, width: int, height: int, pixels: str
+) -> VideoFrame:
+    return reformatter.reformat(picture, width, height, pixels, interpolation=Interpolation.AREA, threads=1)
