@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from vision.cases.build import Surroundings, build_platform
 from vision.cases.links import Links
-from vision.cases.platform import CaseDraft, CasePlatform, EvidenceFile, Notice
+from vision.cases.platform import CaseDraft, CasePlatform, EvidenceFile, Notice, Offence
 from vision.config.cases import PlatformConfig
 from vision.core.clock import Clock
 from vision.sandbox.platform_configs import platform_values
@@ -47,6 +47,11 @@ def example_draft(reference: str = "ref-1", *, asked_at: Any = EPOCH) -> CaseDra
         reviewer="",
         asked_at=asked_at,
         evidence=(file,),
+        area_class="A",
+        time_limit="4 工作时",
+        offences=2,
+        colour="green",
+        previous=(Offence("inc-0", EPOCH - timedelta(days=3)),),
         notices=(Notice(EPOCH, None, "bike_operator", "青桔", "13900001111", "webhook", "sms", "请整改"),),
     )
 

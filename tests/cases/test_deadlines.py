@@ -3,9 +3,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from tests.cases.conftest import Outbox
+from tests.cases.conftest import CASE_KINDS, Outbox
 from vision.cases.deadlines import DeadlineKeeper, Deadlines, overdue
+from vision.cases.handler import CaseHandler
+from vision.cases.outbox import Dispatcher
 from vision.cases.record import set_status
+from vision.cases.worktime import Limit, Unit
+from vision.core.codes import standard
+from vision.core.findings import Subtype
 from vision.core.incidents import CaseStatus
 from vision.storage.tables import AlertRow, CaseRow
 from vision.testing import FlakyCasePlatform
@@ -73,3 +78,36 @@ def test_a_suspension_moves_the_deadline(kept: Kept) -> None:
     (case,) = kept.outbox.cases()
     assert case.filed_at is not None
     assert case.due_at == case.filed_at + timedelta(hours=42)
+
+
+def test_the_areas_class_decides_the_limit(outbox: Outbox) -> None:
+    rows = (
+        "name,area,filing_condition,closing_condition,limit,unit,source\n"
+        "暴露垃圾,A,有垃圾,清走,1,urgent_hours,x\n暴露垃圾,*,有垃圾,清走,4,work_hours,x\n"
+    )
+    deadlines = Deadlines(standard(conditions=rows))
+    platform = FlakyCasePlatform()
+    handler = CaseHandler(outbox.database, outbox.clock, {"city": platform}, standard(), deadlines=deadlines)
+    for n, area in enumerate(("A", "B", "")):
+        outbox.incident(f"inc-{n}", area_class=area)
+        outbox.put(f"inc-{n}")
+    Dispatcher(outbox.database, outbox.clock, dict.fromkeys(CASE_KINDS, handler)).run_once()
+    DeadlineKeeper(outbox.database, outbox.clock, deadlines).run_once()
+    drafts = sorted(platform.drafts, key=lambda draft: draft.incident_id)
+    assert [(draft.area_class, draft.time_limit) for draft in drafts] == [
+        ("A", "1 紧急工作时"),
+        ("B", "4 工作时"),
+        ("", "4 工作时"),
+    ]
+    assert (drafts[0].filing_condition, drafts[0].closing_condition) == ("有垃圾", "清走")
+    cases = sorted(outbox.cases(), key=lambda case: case.incident_id)
+    assert [case.due_at for case in cases] == [draft.due_at for draft in drafts]
+    assert drafts[0].due_at == outbox.clock.now() + timedelta(hours=1)
+    assert cases[0].detail["limit"] == {"value": 1.0, "unit": "urgent_hours", "area_class": "A"}
+
+
+def test_a_configured_limit_goes_before_the_tables() -> None:
+    deadlines = Deadlines(own={Subtype.SPILL: Limit(1, Unit.WORK_DAYS)})
+    limit = deadlines.limit(Subtype.SPILL, "A")
+    assert limit is not None
+    assert limit.words == "1 工作日"

@@ -8,7 +8,9 @@ from tests.cases.examples import example_draft
 from vision.cases.drafts import evidence_of
 from vision.cases.fields import Style, case_values
 from vision.cases.notices import notices_of
+from vision.cases.platform import Offence
 from vision.storage.tables import EvidenceRow, LogRow
+from vision.testing import FlakyCasePlatform
 
 
 def test_a_case_carries_the_notice_that_went_before(outbox: Outbox) -> None:
@@ -62,3 +64,21 @@ def test_a_case_carries_the_notice_that_went_before(outbox: Outbox) -> None:
     assert (values["notice_party"], values["notice_to"]) == ("青桔", "13900001111")
     untold = replace(example_draft(), notices=())
     assert case_values(untold, Style(), outbox.clock.now())["notified_at"] == ""
+
+
+def test_a_case_carries_its_shops_history_and_department(outbox: Outbox) -> None:
+    at = outbox.clock.now() - timedelta(days=3)
+    outbox.incident(
+        offences=2,
+        colour="green",
+        previous=[{"id": "inc-0", "at": at.isoformat()}],
+        department="城管二中队",
+        department_code="12310101MB2F012345",
+    )
+    outbox.put()
+    platform = FlakyCasePlatform()
+    outbox.dispatcher({"city": platform}).run_once()
+    (draft,) = platform.drafts
+    assert (draft.offences, draft.colour, draft.previous) == (2, "green", (Offence("inc-0", at),))
+    assert (draft.department, draft.department_code) == ("城管二中队", "12310101MB2F012345")
+    assert case_values(draft, Style(), outbox.clock.now())["previous"] == "inc-0"

@@ -69,7 +69,7 @@ def test_a_citys_conditions_replace_those_of_the_events_they_name() -> None:
     assert own.limit == 1.0
     assert table.condition(Subtype.OUT_OF_STORE, "B") is None  # its own rows only
     assert table.condition(Subtype.SPILL, "B") is not None
-    with pytest.raises(ConfigError, match="conditions:2: area"):
+    with pytest.raises(ConfigError, match=r"conditions\.csv:2: area"):
         standard(conditions=rows.replace(",A,", ",Z,"))
 
 

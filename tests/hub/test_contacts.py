@@ -32,7 +32,7 @@ def test_what_a_recipient_template_needs() -> None:
 
 
 def test_operators_answer_for_their_districts_and_by_their_own_line() -> None:
-    rows = {
+    rows: dict[str, dict[str, object]] = {
         "a": {"name": "A", "phone": "1", "districts": ["east"]},
         "b": {"name": "B", "notifier": "own", "districts": []},
         "c": {"name": "C", "phone": "3", "districts": ["west"]},
@@ -68,6 +68,15 @@ def test_a_grids_department_comes_with_its_own_number_only() -> None:
     found = GridIndex({"310101001001001": silent, "east": district}).of("310101001001001")
     assert found is not None
     assert (found.department, found.department_phone) == ("城管二中队", "")
+
+
+def test_the_area_class_is_the_zones_own_else_its_grids() -> None:
+    grids = GridIndex({"310101001001001": GRID})
+    assert place(grids=grids).area_class == ""
+    assert place(grids=grids, grid_id="310101001001001").area_class == "A"
+    zone = Zone("kerb", ZoneKind.KEEP_CLEAR, SQUARE, grid_id="310101001001001", area_class="C")
+    view = View(zones=(zone,))
+    assert located(Camera("gate", "rtsp://x", views=(view,)), view, zone, None, grids).area_class == "C"
 
 
 def test_logs_show_enough_of_an_address_to_know_it() -> None:

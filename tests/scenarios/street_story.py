@@ -393,6 +393,7 @@ class Story:
                     "ended": _clock(row.ended_at, self.day),
                     "things": row.object_count,
                     "colour": row.colour,
+                    "previous": len(row.previous),
                     "code": row.event_code,
                     "log": list(
                         session.scalars(select(LogRow.cause).where(LogRow.incident_id == row.id).order_by(LogRow.seq))

@@ -18,6 +18,19 @@ class Words(Wire):
     en: str
 
 
+class LimitItem(Wire):
+    value: float
+    unit: Literal["urgent_hours", "work_hours", "days", "work_days"] = Field(
+        description="紧急工作时 (round the clock), 工作时, 天, 工作日"
+    )
+    area_class: str = Field(description="A, B, C or empty: the row of the table that it is from.")
+
+
+class PreviousItem(Wire):
+    id: str
+    at: datetime
+
+
 class CaseItem(Wire):
     """The case with the city's platform; `id` is the platform's own, null until it is accepted."""
 
@@ -27,6 +40,7 @@ class CaseItem(Wire):
     platform_status: str = ""
     reason: str = ""
     due_at: datetime | None = None
+    limit: LimitItem | None = Field(None, description="The time limit that due_at was reckoned by.")
     filed_at: datetime | None = None
     handled_at: datetime | None = None
     closed_at: datetime | None = None
@@ -62,6 +76,11 @@ class IncidentItem(Wire):
     grid_id: str | None
     shop_id: str | None
     colour: str | None = Field(description="yellow, green or red: a repeat offender's")
+    offences: int = Field(0, description="Which offence of its shop or spot this is within the window.")
+    previous: list[PreviousItem] = Field(default_factory=list, description="Offences before it, newest first.")
+    area_class: str = Field("", description="A, B, C or unknown: which time limits hold at the place.")
+    department: str = Field("", description="Who answers for the grid.")
+    department_code: str = Field("", description="Its unified social credit code.")
     longitude: float | None
     latitude: float | None
     began_at: datetime

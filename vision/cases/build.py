@@ -9,7 +9,7 @@ import httpx
 
 from vision.cases import crs, wire
 from vision.cases.callbacks import Callbacks, CallbackSettings
-from vision.cases.deadlines import DEFAULT_LIMITS, Deadlines
+from vision.cases.deadlines import Deadlines
 from vision.cases.fields import Style
 from vision.cases.follow import CaseFollower, Followed, Reported
 from vision.cases.links import Links
@@ -33,7 +33,7 @@ from vision.config.cases import (
 )
 from vision.core.clock import Clock
 from vision.core.codes import Standard, standard
-from vision.core.errors import ConfigError
+from vision.core.errors import ConfigError, NotThereError
 from vision.core.ports import BlobStore
 from vision.storage.database import Database
 
@@ -93,15 +93,28 @@ def build_routes(config: CasesConfig) -> tuple[Route, ...]:
 
 
 def build_standard(config: CasesConfig) -> Standard:
-    """The code table with the city's own rows. Raises ConfigError when it has gaps."""
-    return standard(config.standard, {subtype: (row.code, row.name) for subtype, row in config.codes.items()})
+    """The code table with the city's own rows and conditions.
+
+    Raises:
+        ConfigError: the table has gaps, or the file of conditions bad rows.
+        NotThereError: there is no such file.
+    """
+    conditions = ""
+    if config.conditions is not None:
+        try:
+            conditions = config.conditions.read_text(encoding="utf-8")
+        except OSError as error:
+            raise NotThereError(f"cases.conditions: {config.conditions}: {error.strerror}") from error
+    own = {subtype: (row.code, row.name) for subtype, row in config.codes.items()}
+    return standard(config.standard, own, conditions, where=str(config.conditions))
 
 
 def build_deadlines(config: CasesConfig) -> Deadlines:
     section = config.deadlines
     own = {subtype: Limit(limit.value, Unit(limit.unit)) for subtype, limit in section.limits.items()}
     return Deadlines(
-        limits={**DEFAULT_LIMITS, **own},
+        standard=build_standard(config),
+        own=own,
         calendar=Calendar(
             ZoneInfo(section.timezone), section.hours, frozenset(section.holidays), frozenset(section.workdays)
         ),

@@ -1,7 +1,7 @@
 """Deadlines of cases: set from the code table's limits, warned of before, reminded of after."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from vision.cases.worktime import Calendar, Limit, Pause, Unit, due
 from vision.core.clock import Clock
+from vision.core.codes import ANY_AREA, Condition, Standard, standard
 from vision.core.errors import StorageError
 from vision.core.findings import Subtype
 from vision.core.incidents import CaseStatus
@@ -23,36 +24,40 @@ RUNNING = (CaseStatus.FILED.value, CaseStatus.DISPATCHED.value)
 _EVERY_S = 15.0
 _BATCH = 500
 
-# One city's rows of its 立案、处置和结案标准; every city sets its own.
-DEFAULT_LIMITS: Mapping[Subtype, Limit] = {
-    Subtype.EXPOSED_GARBAGE: Limit(4, Unit.WORK_HOURS),
-    Subtype.OVERFLOW: Limit(4, Unit.WORK_HOURS),
-    Subtype.SPILL: Limit(4, Unit.WORK_HOURS),
-    Subtype.HEAPED_MATERIAL: Limit(5, Unit.DAYS),
-    Subtype.OUT_OF_STORE: Limit(2, Unit.URGENT_HOURS),
-    Subtype.ROAD_OCCUPATION: Limit(2, Unit.URGENT_HOURS),
-    Subtype.STREET_VENDOR: Limit(2, Unit.URGENT_HOURS),
-    Subtype.BIKE_MISPARKED: Limit(2, Unit.WORK_HOURS),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Limits and the calendar they are counted in.
 
     Attributes:
+        standard: whose conditions give the limit of an event in an area class.
+        own: limits of the configuration, which go before the table's in every area.
         warn_before: how long before its deadline an open case is warned of.
         remind_every: how often after it.
     """
 
-    limits: Mapping[Subtype, Limit] = field(default_factory=lambda: dict(DEFAULT_LIMITS))
+    standard: Standard = field(default_factory=standard)
+    own: Mapping[Subtype, Limit] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     warn_before: timedelta = timedelta(minutes=30)
     remind_every: timedelta = timedelta(hours=4)
 
-    def due(self, subtype: Subtype, filed_at: datetime, pauses: list[Pause] | None = None) -> datetime | None:
-        limit = self.limits.get(subtype)
-        return None if limit is None else due(filed_at, limit, self.calendar, pauses or ())
+    def condition(self, subtype: Subtype, area: str = "") -> Condition | None:
+        """When such an event is filed and closed in an area class; None where the table has no row."""
+        return self.standard.condition(subtype, area or ANY_AREA)
+
+    def limit(self, subtype: Subtype, area: str = "") -> Limit | None:
+        """How long may be taken there; None for no limit."""
+        if subtype in self.own:
+            return self.own[subtype]
+        row = self.condition(subtype, area)
+        return None if row is None else Limit(row.limit, Unit(row.unit))
+
+    def due(
+        self, subtype: Subtype, filed_at: datetime, pauses: Sequence[Pause] = (), *, area: str = ""
+    ) -> datetime | None:
+        limit = self.limit(subtype, area)
+        return None if limit is None else due(filed_at, limit, self.calendar, pauses)
 
 
 class DeadlineKeeper:
@@ -92,7 +97,12 @@ class DeadlineKeeper:
 
     def _set(self, case: CaseRow, incident: IncidentRow) -> None:
         if case.filed_at is not None and case.due_at is None:
-            case.due_at = self._deadlines.due(Subtype(incident.subtype), case.filed_at, pauses_of(case))
+            subtype, area = Subtype(incident.subtype), incident.area_class
+            case.due_at = self._deadlines.due(subtype, case.filed_at, pauses_of(case), area=area)
+            limit = self._deadlines.limit(subtype, area)
+            if limit is not None:  # noted with the case: the table may change under it
+                told = {"value": limit.value, "unit": limit.unit.value, "area_class": area}
+                case.detail = {**case.detail, "limit": told}
 
     def _tell(self, session: Session, case: CaseRow, now: datetime) -> int:
         if case.due_at is None or case.status not in RUNNING:

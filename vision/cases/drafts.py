@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vision.cases.deadlines import Deadlines
 from vision.cases.notices import notices_of
-from vision.cases.platform import CaseChange, CaseDraft, ChangeKind, EvidenceFile
+from vision.cases.platform import CaseChange, CaseDraft, ChangeKind, EvidenceFile, Offence
 from vision.core.codes import Standard
 from vision.core.delivery import Delivery
 from vision.core.errors import NotThereError
@@ -38,7 +38,8 @@ def case_draft(session: Session, delivery: Delivery, codes: Standard, deadlines:
     incident = session.get(IncidentRow, delivery.incident_id)
     if incident is None:
         raise NotThereError(f"incident {delivery.incident_id} is not in the record")
-    code = codes.event(Subtype(incident.subtype))
+    subtype, area = Subtype(incident.subtype), incident.area_class
+    code, row, limit = codes.event(subtype), deadlines.condition(subtype, area), deadlines.limit(subtype, area)
     evidence = evidence_of(session, incident.id)
     draft = CaseDraft(
         reference=delivery.idempotency_key,
@@ -57,7 +58,7 @@ def case_draft(session: Session, delivery: Delivery, codes: Standard, deadlines:
         latitude=incident.latitude,
         began_at=incident.began_at,
         seen_at=incident.last_seen_at,
-        due_at=deadlines.due(Subtype(incident.subtype), delivery.created_at),
+        due_at=deadlines.due(subtype, delivery.created_at, area=area),
         camera_id=incident.camera_id,
         confidence=round(incident.confidence, 4),
         object_count=incident.object_count,
@@ -65,6 +66,15 @@ def case_draft(session: Session, delivery: Delivery, codes: Standard, deadlines:
         asked_at=delivery.created_at,
         evidence=evidence,
         notices=notices_of(session, incident.id, evidence),
+        area_class=area,
+        time_limit="" if limit is None else limit.words,
+        filing_condition="" if row is None else row.filing,
+        closing_condition="" if row is None else row.closing,
+        department=incident.department,
+        department_code=incident.department_code,
+        offences=incident.offences,
+        colour=incident.colour or "",
+        previous=tuple(Offence(one["id"], datetime.fromisoformat(one["at"])) for one in incident.previous),
     )
     return _corrected(draft, delivery.payload.get(OVERRIDES, {}))
 

@@ -15,6 +15,8 @@ CASE_FIELDS = frozenset(
         *("event_name", "description", "place", "district", "grid_id", "shop_id", "longitude", "latitude", "x", "y"),
         *("began_at", "seen_at", "due_at", "sent_at", "camera_id", "confidence", "object_count", "reviewer"),
         *("media_url", "media_urls"),
+        *("area_class", "time_limit", "filing_condition", "closing_condition", "department", "department_code"),
+        *("offences", "colour", "previous"),
         *("notified_at", "notice_due_at", "notice_party", "notice_to", "notice_how", "notice_text"),
     }
 )
@@ -63,6 +65,7 @@ def case_values(draft: CaseDraft, style: Style, sent_at: datetime, media_urls: S
         "sent_at": style.time(sent_at),
         "media_url": media_urls[0] if media_urls else "",
         "media_urls": ",".join(media_urls),
+        "previous": ",".join(one.incident_id for one in draft.previous),
         **_notice_values(draft, style),
         **draft.extra,
     }

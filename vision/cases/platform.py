@@ -51,13 +51,26 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Offence:
+    """An earlier incident of the same shop or spot, and when it became a violation."""
+
+    incident_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CaseDraft:
     """One incident as a platform is told of it.
 
     Attributes:
         reference: our name for the case, the same at every attempt: the file row's idempotency key.
         longitude, latitude: degrees, WGS-84; each platform converts to what it wants.
-        due_at: when it has to be handled by the code table's time limit.
+        due_at: when it has to be handled by the code table's time limit; `time_limit` that limit in its own unit,
+            `area_class` (A, B, C or empty) the place's, which decides it.
+        filing_condition, closing_condition: the table's row (立案条件, 结案条件).
+        department, department_code: who answers for the grid, with its unified social credit code (18).
+        offences: which of its shop or spot this is within the window; `colour` what that makes it (yellow, green,
+            red); `previous` those before it, newest first.
         reviewer: who confirmed it; empty when it was filed straight.
         notices: who was told before, oldest first.
         asked_at: when the filing was written to the outbox; the platform cannot have it from before.
@@ -87,6 +100,15 @@ class CaseDraft:
     asked_at: datetime
     evidence: tuple[EvidenceFile, ...] = ()
     notices: tuple[Notice, ...] = ()
+    area_class: str = ""
+    time_limit: str = ""
+    filing_condition: str = ""
+    closing_condition: str = ""
+    department: str = ""
+    department_code: str = ""
+    offences: int = 0
+    colour: str = ""
+    previous: tuple[Offence, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -21,12 +21,20 @@ class Unit(StrEnum):
     WORK_DAYS = "work_days"  # 工作日: to the same time of day so many working days later
 
 
+_NAMES = {Unit.URGENT_HOURS: "紧急工作时", Unit.WORK_HOURS: "工作时", Unit.DAYS: "天", Unit.WORK_DAYS: "工作日"}
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """So much time to put it right."""
 
     value: float
     unit: Unit
+
+    @property
+    def words(self) -> str:
+        """As the standards write it, such as 2 紧急工作时."""
+        return f"{self.value:g} {_NAMES[self.unit]}"
 
     @property
     def length(self) -> timedelta:

@@ -226,6 +226,9 @@ class CasesConfig(Section):
     routes: tuple[RouteConfig, ...] = Field((), description="Which cases go where; all to every platform if none.")
     standard: str = Field("gbt30428-2013", description="Code table: cjt214, gbt30428-2013, gbt47678-2026 or one's own.")
     codes: dict[Subtype, CodeConfig] = Field(default_factory=dict, description="Rows over the shipped code table.")
+    conditions: Path | None = Field(
+        None, description="CSV of the city's own 立案/结案 conditions and limits by event and area; see docs/cases.md."
+    )
     deadlines: DeadlinesConfig = Field(DeadlinesConfig(), description="Time limits and their calendar.")
     link_days: float = Field(30.0, gt=0, description="How long links to pictures in cases stay good.")
     workers: int = Field(8, ge=1, le=64, description="Threads that send.")

@@ -30,6 +30,7 @@ class ZoneConfig(Section):
     grid: str | None = Field(None, description="Unit grid id (15 digits).")
     speakers: tuple[Id, ...] = Field((), description="Speakers that reach it, nearest first.")
     ground: tuple[GroundPoint, ...] = Field((), description="The polygon as [longitude, latitude] WGS-84, if known.")
+    area_class: str = Field("", pattern=r"^[ABC]?$", description="A, B or C, for time limits; the grid's if unset.")
 
     @field_validator("polygon")
     @classmethod
@@ -51,6 +52,7 @@ class ZoneConfig(Section):
             grid_id=self.grid,
             speaker_ids=self.speakers,
             ground=self.ground,
+            area_class=self.area_class,
         )
 
 

@@ -54,6 +54,7 @@ class Zone:
         permitted: hours in which the zone's use is allowed (night market, breakfast stall).
         allowed: class names that may stand here (a shop's own potted plants).
         ground: the same polygon as (longitude, latitude) WGS-84, when known.
+        area_class: A, B or C, which decides time limits; empty takes the grid's.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Zone:
     grid_id: str | None = None
     speaker_ids: tuple[str, ...] = ()
     ground: Polygon = ()
+    area_class: str = ""
 
     def __post_init__(self) -> None:
         if len(self.polygon) < 3:

@@ -12,6 +12,7 @@ from vision.incidents.incident import Incident
 from vision.incidents.offences import ColourRule, history
 from vision.storage.tables import IncidentRow
 
+_MOST_TOLD = 10  # offences before this one that the record names
 _NEVER_WAS = (IncidentStatus.REJECTED.value, IncidentStatus.LAPSED.value)
 
 
@@ -26,21 +27,29 @@ class OffenceBook:
         at = incident.confirmed_at
         if at is None:
             return []
-        count = self._rule.count(self._earlier(session, row, at), at)
+        earlier = self._earlier(session, row, at)
+        count = self._rule.count([begun for _id, begun in earlier], at)
         row.colour, row.offences = self._rule.colour(count), count
+        row.previous = [{"id": key, "at": begun.isoformat()} for key, begun in earlier[:_MOST_TOLD]]
         if count < 2 or row.colour is None:
             return []
         why = history(count, row.colour, self._rule.window.days, shop=row.shop_id is not None)
         status = incident.status.value
-        return [LogEntry(status, status, "offence", "hub", at, why, {"count": count, "colour": row.colour})]
+        detail = {"count": count, "colour": row.colour, "previous": [key for key, _begun in earlier[:_MOST_TOLD]]}
+        return [LogEntry(status, status, "offence", "hub", at, why, detail)]
 
-    def _earlier(self, session: Session, row: IncidentRow, at: datetime) -> list[datetime]:
-        query = select(IncidentRow).where(
-            IncidentRow.type == row.type,
-            IncidentRow.confirmed_at >= at - self._rule.window,
-            IncidentRow.confirmed_at < at + timedelta(seconds=1),
-            IncidentRow.status.notin_(_NEVER_WAS),
-            IncidentRow.id != row.id,
+    def _earlier(self, session: Session, row: IncidentRow, at: datetime) -> list[tuple[str, datetime]]:
+        """Ids of the shop's or spot's offences in the window, and when each was confirmed; newest first."""
+        query = (
+            select(IncidentRow)
+            .where(
+                IncidentRow.type == row.type,
+                IncidentRow.confirmed_at >= at - self._rule.window,
+                IncidentRow.confirmed_at < at + timedelta(seconds=1),
+                IncidentRow.status.notin_(_NEVER_WAS),
+                IncidentRow.id != row.id,
+            )
+            .order_by(IncidentRow.confirmed_at.desc(), IncidentRow.id)
         )
         if row.shop_id is not None:
             query = query.where(IncidentRow.shop_id == row.shop_id)
@@ -49,7 +58,9 @@ class OffenceBook:
         with session.no_autoflush:
             found = session.scalars(query).all()
         return [
-            other.confirmed_at for other in found if other.confirmed_at and (row.shop_id or self._same_spot(row, other))
+            (other.id, other.confirmed_at)
+            for other in found
+            if other.confirmed_at and (row.shop_id or self._same_spot(row, other))
         ]
 
     def _same_spot(self, a: IncidentRow, b: IncidentRow) -> bool:

@@ -42,6 +42,7 @@ class Place:
         ground: the view's map to the ground, from its calibration or from the zone's own four or more corners.
         middle: the zone's middle on the ground with half its size as error, or the camera's own position without one.
         district, grid_id: the registry's, else what the grids say of its position; `responsible` is theirs whole.
+        area_class: the zone's own, else its grid's: A, B, C or unknown.
     """
 
     camera: Camera
@@ -52,6 +53,10 @@ class Place:
     district: str = ""
     grid_id: str | None = None
     responsible: Responsible | None = None
+
+    @property
+    def area_class(self) -> str:
+        return self.zone.area_class or ("" if self.responsible is None else self.responsible.area_class)
 
     @property
     def words(self) -> str:

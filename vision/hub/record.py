@@ -72,6 +72,10 @@ def new_row(incident: Incident, place: Place | None, now: datetime) -> IncidentR
         row.district = place.district
         row.grid_id = place.grid_id
         row.shop_id = place.zone.shop_id
+        row.area_class = place.area_class
+        if place.responsible is not None:
+            row.department = place.responsible.department[:120]
+            row.department_code = place.responsible.department_code
         position = witness.ground or place.position
         if position is not None:
             row.longitude, row.latitude = position
@@ -149,16 +153,13 @@ def _write_delivery(session: Session, row: IncidentRow, effect: Deliver, target:
             # The same row and key again: a second row beside a dead one that is sent again later would file twice.
             dead.status, dead.attempts, dead.next_at = DeliveryStatus.PENDING.value, 0, now
             return
-    payload = effect.payload
-    if effect.kind is DeliveryKind.FILE and row.colour is not None:
-        payload = {**payload, "case": {"extra": {"offence_colour": row.colour, "offences": row.offences}}}
     session.add(
         OutboxRow(
             incident_id=row.id,
             kind=effect.kind.value,
             target=target,
             idempotency_key=_key(row.id, effect.key, target),
-            payload=payload,
+            payload=effect.payload,
             next_at=now,
             created_at=now,
         )

@@ -68,13 +68,18 @@ class Standard:
 
 
 def standard(
-    ref: str = DEFAULT_STANDARD, own: Mapping[Subtype, tuple[str, str]] = MappingProxyType({}), conditions: str = ""
+    ref: str = DEFAULT_STANDARD,
+    own: Mapping[Subtype, tuple[str, str]] = MappingProxyType({}),
+    conditions: str = "",
+    *,
+    where: str = "conditions.csv",
 ) -> Standard:
     """A shipped standard, or one that is wholly a city's own.
 
     Args:
         ref: one of STANDARDS, or a city's name for its own.
         own: a city's (code, name) rows, over the shipped ones.
+        where: the file that `conditions` was read from, for what is wrong with it.
         conditions: CSV text of a city's own conditions; an event that it names keeps none of the shipped rows.
 
     Raises:
@@ -84,7 +89,7 @@ def standard(
     rows = {subtype: EventCode(ref, code, name, "the city's own") for subtype, (code, name) in own.items()}
     events = {**shipped.events, **rows}
     problems = _missing(ref, events)
-    limits = _conditions(conditions, "conditions", problems)
+    limits = _conditions(conditions, where, problems)
     if problems:
         raise ConfigError(*problems)
     named = {name for name, _area in limits}

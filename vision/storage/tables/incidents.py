@@ -35,6 +35,10 @@ class IncidentRow(Base):
     shop_id: Mapped[str | None] = mapped_column(String(80))
     colour: Mapped[str | None] = mapped_column(String(8))  # of a repeat offender
     offences: Mapped[int] = mapped_column(default=0)  # of the shop or spot in the window, this one counted
+    previous: Mapped[list[Any]] = mapped_column(default=list)  # those before it, newest first: {"id", "at"}
+    area_class: Mapped[str] = mapped_column(String(1), default="")  # A, B or C: which time limits hold
+    department: Mapped[str] = mapped_column(String(120), default="")  # that answers for the grid
+    department_code: Mapped[str] = mapped_column(String(18), default="")
     longitude: Mapped[float | None]
     latitude: Mapped[float | None]
     began_at: Mapped[datetime]
