@@ -156,6 +156,37 @@ def test_phrases_are_recorded_previewed_and_refused_with_the_reason(
     assert client.put("/api/v1/phrases/bad", json={"zh": "{owner}"}).status_code == 422
 
 
+def test_a_phrase_says_who_wrote_it_and_can_be_taken_back(city: City, client: httpx.Client) -> None:
+    def origins() -> dict[str, str]:
+        return {item["id"]: item["origin"] for item in client.get("/api/v1/phrases").json()}
+
+    assert set(origins().values()) == {"shipped"}
+    hours = [{"from": "22:00", "to": "06:00", "weekdays": ["fri", "sat"]}]
+    body = {"zh": "请即离开", "types": ["garbage"], "cameras": ["gate"], "hours": hours, "warning": 2}
+    changed = client.put("/api/v1/phrases/garbage", json=body).json()
+    assert changed["hours"] == hours
+    sent_back = {key: changed[key] for key in ("zh", "en", "types", "cameras", "zones", "hours", "warning")}
+    assert client.put("/api/v1/phrases/garbage", json=sent_back).json() == changed, "what is read can be written again"
+    client.put("/api/v1/phrases/market", json={"zh": "收摊时间到了"})
+    assert (origins()["garbage"], origins()["market"]) == ("changed", "own")
+    assert client.delete("/api/v1/phrases/garbage").status_code == 204
+    assert client.delete("/api/v1/phrases/market").status_code == 204
+    assert set(origins().values()) == {"shipped"}
+    assert client.delete("/api/v1/phrases/market").status_code == 404
+
+
+def test_a_loudspeakers_limits_are_changed_and_kept_apart_from_its_address(city: City, client: httpx.Client) -> None:
+    before = city.registry.document("speaker", "horn")
+    body = {"quiet": [{"from": "21:00", "to": "07:00"}], "daily_cap": 5}
+    changed = client.patch("/api/v1/speakers/horn", json=body).json()
+    assert (changed["quiet"][0]["from"], changed["daily_cap"], changed["cooldown_s"]) == ("21:00", 5, 300.0)
+    assert city.registry.document("speaker", "horn")["url"] == before["url"]
+    assert city.registry.speakers()["horn"].daily_cap == 5
+    assert client.patch("/api/v1/speakers/horn", json={"url": "http://elsewhere"}).status_code == 422
+    assert client.patch("/api/v1/speakers/horn", json={"volume_cap": 2}).status_code == 422
+    assert client.patch("/api/v1/speakers/nope", json={"enabled": False}).status_code == 404
+
+
 def test_effect_is_served(city: City, client: httpx.Client) -> None:
     found = client.get("/api/v1/statistics/loudspeakers").json()
     assert found["total"] == {"key": "", "spoken": 0, "rectified": 0, "rate": None, "median_s": None}

@@ -56,6 +56,25 @@ class PhraseBook:
         """Add or change a phrase's words; its recording, made for the old ones, goes."""
         self._store(phrase_id, words.model_dump(mode="json", by_alias=True), None)
 
+    def origins(self) -> dict[str, str]:
+        """Where each phrase's words come from: own (people's), changed (people's over a given one), file, shipped."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(PhraseRow)).all()
+        base = {entry.id: "file" if entry.id in self._config.phrases else "shipped" for entry in phrases(self._config)}
+        return base | {row.id: "changed" if row.id in base else "own" for row in rows if row.document}
+
+    def forget(self, phrase_id: str) -> None:
+        """Take back what people changed or recorded: a given phrase says its first words again, an own one goes.
+
+        Raises:
+            NotThereError: people changed nothing of it.
+        """
+        with self._database.transaction() as session:
+            row = session.get(PhraseRow, phrase_id)
+            if row is None:
+                raise NotThereError(f"nothing of phrase {phrase_id} was changed")
+            session.delete(row)
+
     def record(self, phrase_id: str, data: bytes) -> Audio:
         """Make `data` the recording of a phrase; returns it as it will sound.
 

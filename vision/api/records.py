@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from vision.alerts.feed import Alert
 from vision.cases.deadlines import RUNNING
+from vision.config.base import WEEKDAYS
 from vision.core.incidents import IncidentStatus
+from vision.core.registry import Hours
 from vision.storage.database import Database
 from vision.storage.tables import AlertRow, CaseRow, EvidenceRow, IncidentRow
 
@@ -183,6 +185,15 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     if began_at.tzinfo is None:
         raise ValueError("the cursor should be one that this API gave")
     return began_at, incident_id
+
+
+def hours_item(hours: Hours) -> dict[str, Any]:
+    """A daily stretch as the configuration and the wire write it."""
+    return {
+        "from": hours.begin.isoformat("minutes"),
+        "to": hours.end.isoformat("minutes"),
+        "weekdays": [WEEKDAYS[day - 1] for day in sorted(hours.weekdays)],
+    }
 
 
 def iso(at: datetime | None) -> str | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vision.config.base import HoursConfig
 from vision.core.findings import ViolationType
 from vision.core.incidents import CaseStatus, IncidentStatus, Verdict
 
@@ -262,6 +263,14 @@ class Accepted(Wire):
     incident_id: str | None = None
 
 
+class HoursItem(Wire):
+    """A daily stretch of local time; one past midnight belongs to the weekday it begins on."""
+
+    begin: str = Field(alias="from", examples=["22:00"])
+    end: str = Field(alias="to", examples=["06:00"])
+    weekdays: list[str]
+
+
 class SpeakerItem(Wire):
     id: str
     kind: str
@@ -271,7 +280,31 @@ class SpeakerItem(Wire):
     position: tuple[float, float] | None
     earshot_m: float
     sensitive_area: bool
+    exemption: str
+    quiet: list[HoursItem] = Field(description="Hours in which only people may speak, and only in an emergency.")
+    volume_cap: float
+    cooldown_s: float
+    daily_cap: int
     enabled: bool
+
+
+class SpeakerChange(Wire):
+    """What is given replaces what was; the rest stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"quiet": [{"from": "21:00", "to": "07:00"}], "daily_cap": 20}]},
+    )
+
+    name: Annotated[str, Field(max_length=80)] | None = None
+    place: Annotated[str, Field(max_length=200)] | None = None
+    quiet: Annotated[tuple[HoursConfig, ...], Field(max_length=20)] | None = None
+    volume_cap: Annotated[float, Field(gt=0, le=1)] | None = None
+    cooldown_s: Annotated[float, Field(ge=0, le=86400)] | None = None
+    daily_cap: Annotated[int, Field(ge=0, le=10000)] | None = None
+    sensitive_area: bool | None = None
+    exemption: Annotated[str, Field(max_length=500)] | None = None
+    enabled: bool | None = None
 
 
 class TrendPoint(Wire):

@@ -1,10 +1,12 @@
 """What loudspeakers said and achieved, the phrases they say, and their recordings."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from pydantic import Field
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
@@ -17,6 +19,7 @@ from vision.api.access import Principal, Scope, needs
 from vision.api.conditional import send, send_bytes
 from vision.api.context import Context, Hub
 from vision.api.problems import RESPONSES
+from vision.api.records import hours_item
 from vision.api.routes.talk import loudspeakers_of
 from vision.config.base import Id
 from vision.config.speakers import PhraseConfig
@@ -49,8 +52,14 @@ class PhraseItem(wire.Wire):
     zh: str
     en: str
     types: list[ViolationType]
+    cameras: list[str]
+    zones: list[str]
+    hours: list[wire.HoursItem]
     warning: int | None
     recorded: bool
+    origin: Literal["own", "changed", "file", "shipped"] = Field(
+        description="Who wrote the words: people (own, or changed over a given one), the configuration, the product."
+    )
 
 
 @router.get("/announcements", response_model=list[AnnouncementItem])
@@ -110,7 +119,9 @@ def get_effect(
 @router.get("/phrases", response_model=list[PhraseItem], dependencies=[needs(Scope.CAMERAS_READ)])
 def list_phrases(hub: Hub, request: Request) -> Response:
     """Phrases in the order in which they are tried."""
-    return send(request, [_item(phrase) for phrase in loudspeakers_of(hub).phrases.phrases()])
+    book = loudspeakers_of(hub).phrases
+    origins = book.origins()
+    return send(request, [_item(phrase, origins) for phrase in book.phrases()])
 
 
 @router.put("/phrases/{phrase_id}", response_model=PhraseItem)
@@ -121,7 +132,14 @@ def put_phrase(
     book = loudspeakers_of(hub).phrases
     book.put(phrase_id, body)
     hub.audit.record(who.actor, "phrase_changed", f"phrase:{phrase_id}", detail={"zh": body.zh, "en": body.en})
-    return _item(book.phrase(phrase_id))
+    return _item(book.phrase(phrase_id), book.origins())
+
+
+@router.delete("/phrases/{phrase_id}", status_code=204)
+def delete_phrase(hub: Hub, who: Annotated[Principal, needs(Scope.REGISTRY_WRITE)], phrase_id: str) -> None:
+    """Take back what people changed or recorded: a given phrase says its first words again, an own one goes."""
+    loudspeakers_of(hub).phrases.forget(phrase_id)
+    hub.audit.record(who.actor, "phrase_reset", f"phrase:{phrase_id}")
 
 
 @router.put(
@@ -174,17 +192,21 @@ def _record(hub: Context, who: Principal, phrase_id: str, data: bytes) -> dict[s
     except UploadRefusedError as error:
         raise HTTPException(422, f"{error.why.en} / {error.why.zh}") from error
     hub.audit.record(who.actor, "phrase_recorded", f"phrase:{phrase_id}", detail={"duration_s": clip.duration_s})
-    return _item(book.phrase(phrase_id))
+    return _item(book.phrase(phrase_id), book.origins())
 
 
-def _item(phrase: Phrase) -> dict[str, Any]:
+def _item(phrase: Phrase, origins: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": phrase.id,
         "zh": phrase.zh,
         "en": phrase.en,
         "types": sorted(phrase.types),
+        "cameras": sorted(phrase.camera_ids),
+        "zones": sorted(phrase.zone_ids),
+        "hours": [hours_item(hours) for hours in phrase.hours],
         "warning": phrase.warning,
         "recorded": phrase.clip_key is not None,
+        "origin": origins.get(phrase.id, "shipped"),
     }
 
 

@@ -9,6 +9,7 @@ from vision.api.access import Principal, Scope, needs
 from vision.api.conditional import send
 from vision.api.context import Hub
 from vision.api.problems import RESPONSES
+from vision.api.records import hours_item
 from vision.core.errors import NotThereError
 from vision.core.registry import Speaker
 from vision.incidents.events import SpeakRequested
@@ -22,6 +23,19 @@ def list_speakers(hub: Hub, request: Request) -> Response:
     """Loudspeakers by id."""
     speakers = hub.services.registry.speakers()
     return send(request, [_item(speakers[key]) for key in sorted(speakers)])
+
+
+@router.patch("/{speaker_id}", response_model=wire.SpeakerItem)
+def change_speaker(
+    hub: Hub, who: Annotated[Principal, needs(Scope.REGISTRY_WRITE)], speaker_id: str, body: wire.SpeakerChange
+) -> dict[str, Any]:
+    """Change when and how loud a loudspeaker may be; the next announcement goes by it."""
+    registry = hub.services.registry
+    document = registry.document("speaker", speaker_id)
+    changes = body.model_dump(mode="json", by_alias=True, exclude_none=True)
+    registry.put("speaker", speaker_id, {**document, **changes}, by=who.actor)
+    hub.audit.record(who.actor, "speaker_changed", f"speaker:{speaker_id}", detail=changes)
+    return _item(registry.speakers()[speaker_id])
 
 
 @router.post("/{speaker_id}/announce", status_code=202, response_model=wire.Accepted)
@@ -61,5 +75,10 @@ def _item(speaker: Speaker) -> dict[str, Any]:
         "position": speaker.position,
         "earshot_m": speaker.earshot_m,
         "sensitive_area": speaker.sensitive_area,
+        "exemption": speaker.exemption,
+        "quiet": [hours_item(hours) for hours in speaker.quiet],
+        "volume_cap": speaker.volume_cap,
+        "cooldown_s": speaker.cooldown_s,
+        "daily_cap": speaker.daily_cap,
         "enabled": speaker.enabled,
     }

@@ -1,28 +1,26 @@
-// Administration: people, keys, what was done, what could not be delivered, and when to stay silent.
+// Administration: people, keys, what was done, what could not be delivered, when to stay silent, what is said.
 
 import { del, get, patch, post, query } from "./api.js";
+import { guarded, list, row, table } from "./admin-parts.js";
+import { phrases } from "./admin-phrases.js";
 import { button, fill, h } from "./dom.js";
 import { t, when } from "./i18n.js";
 import { TYPES } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 
 const ROLES = ["viewer", "operator", "supervisor", "engineer", "admin"];
-const TABS = [["users", "access:manage"], ["keys", "access:manage"], ["audit", "audit:read"], ["deliveries", "deliveries:manage"], ["suppressions", "suppressions:manage"]];
+const TABS = [["users", "access:manage"], ["keys", "access:manage"], ["audit", "audit:read"], ["deliveries", "deliveries:manage"], ["suppressions", "suppressions:manage"], ["phrases", "cameras:read"]];
 const roleName = (role) => t(role === "admin" ? "admin_role" : role);
-const list = (text) => text.split(/[,,\s]+/).filter(Boolean);
 
 export function adminPage(app, page, tab) {
   const tabs = TABS.filter(([, scope]) => app.actions.may(scope)).map(([name]) => name);
   const current = tabs.includes(tab) ? tab : tabs[0];
   const body = h("div", { class: "table-wrap" });
   fill(page, h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("admin")), tabs.map((name) => h("a", { class: "tab", href: `/console/admin/${name}`, "aria-current": name === current ? "page" : undefined }, t(`admin_${name}`))))), body);
-  const show = { users, keys, audit, deliveries, suppressions }[current];
-  if (show) show(body).catch(fail);
+  const show = { users, keys, audit, deliveries, suppressions, phrases }[current];
+  if (show) show(body, app).catch(fail);
 }
 
-const table = (heads, rows) => h("table", { class: "table" }, h("thead", {}, h("tr", {}, heads.map((name) => (name ? h("th", {}, t(name)) : h("td", {}))))), h("tbody", {}, rows.length ? rows : h("tr", {}, h("td", { class: "muted", colspan: heads.length }, t("none")))));
-const row = (...cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)));
-const guarded = (work, after) => async () => { try { const value = await work(); await after?.(value); } catch (error) { fail(error); } };
 const roleSelect = (role, props = {}) => h("select", { class: "input s", ...props }, ROLES.map((name) => h("option", { value: name, selected: name === role }, roleName(name))));
 
 function showSecret(title, hint, secret) {
@@ -58,19 +56,19 @@ async function keys(body) {
     table(["name", "role", "created", "expires", "status", ""], found.map((k) => row(h("b", {}, k.name), roleName(k.role), when(k.created_at, { date: "full" }), k.expires_at ? when(k.expires_at, { date: "full" }) : "—", k.revoked_at ? h("span", { class: "chip red" }, t("revoked")) : h("span", { class: "chip green" }, t("valid")), !k.revoked_at && button(t("revoke"), { kind: "s", onclick: guarded(() => del(`/admin/keys/${k.id}`), again) })))));
 }
 
-async function audit(body, wanted = {}, cursor = null, before = []) {
+async function audit(body, app, wanted = {}, cursor = null, before = []) {
   const page = await get(`/admin/audit${query({ ...wanted, cursor, limit: 100 })}`);
   const items = [...before, ...page.items];
-  const filter = (name) => h("input", { class: "input s", placeholder: t(name), "aria-label": t(name), value: wanted[name] ?? "", onchange: (e) => audit(body, { ...wanted, [name]: e.target.value.trim() }).catch(fail) });
+  const filter = (name) => h("input", { class: "input s", placeholder: t(name), "aria-label": t(name), value: wanted[name] ?? "", onchange: (e) => audit(body, app, { ...wanted, [name]: e.target.value.trim() }).catch(fail) });
   fill(body, h("div", { class: "line wrap table-tools" }, filter("actor"), filter("action"), filter("subject")),
     table(["time", "actor", "action", "subject", "reason", ""], items.map((e) => row(when(e.at, { date: "full" }), e.actor, e.action, h("span", { class: "mono tiny" }, e.subject), e.reason, h("span", { class: "mono tiny muted clip detail", title: JSON.stringify(e.detail) }, JSON.stringify(e.detail) === "{}" ? "" : JSON.stringify(e.detail))))),
-    page.next_cursor && button(t("more"), { onclick: () => audit(body, wanted, page.next_cursor, items).catch(fail) }));
+    page.next_cursor && button(t("more"), { onclick: () => audit(body, app, wanted, page.next_cursor, items).catch(fail) }));
 }
 
-async function deliveries(body, status = "dead") {
+async function deliveries(body, app, status = "dead") {
   const found = await get(`/admin/deliveries?status=${status}`);
-  fill(body, h("div", { class: "line table-tools" }, ["dead", "pending", "sending", "delivered"].map((name) => button(t(`delivery_${name}`), { kind: "s", pressed: name === status, onclick: () => deliveries(body, name).catch(fail) }))),
-    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && h("div", { class: "line" }, button(t("resend"), { kind: "s", onclick: () => resend(d, () => deliveries(body, status)) }), button(t("drop"), { kind: "s", onclick: guarded(async () => { if (await ask(t("drop"), h("p", {}, t("drop_hint")), { okLabel: t("drop"), okKind: "bad" })) await post(`/admin/deliveries/${d.id}/drop`); }, () => deliveries(body, status)) }))))));
+  fill(body, h("div", { class: "line table-tools" }, ["dead", "pending", "sending", "delivered"].map((name) => button(t(`delivery_${name}`), { kind: "s", pressed: name === status, onclick: () => deliveries(body, app, name).catch(fail) }))),
+    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && h("div", { class: "line" }, button(t("resend"), { kind: "s", onclick: () => resend(d, () => deliveries(body, app, status)) }), button(t("drop"), { kind: "s", onclick: guarded(async () => { if (await ask(t("drop"), h("p", {}, t("drop_hint")), { okLabel: t("drop"), okKind: "bad" })) await post(`/admin/deliveries/${d.id}/drop`); }, () => deliveries(body, app, status)) }))))));
 }
 
 async function resend(delivery, after) {

@@ -25,13 +25,30 @@ async function ask(method, path, body, extra = {}) {
   } catch (error) {
     throw new Problem(0, "offline", String(error.message || error));
   }
+  return read(response, extra.quiet);
+}
+
+async function read(response, quiet = false) {
   const type = response.headers.get("content-type") || "";
-  const value = type.includes("json") ? await response.json() : null;
+  const value = type.includes("json") && response.status !== 204 ? await response.json() : null;
   if (!response.ok) {
-    if (response.status === 401 && !extra.quiet) dispatchEvent(new CustomEvent("signed-out"));
+    if (response.status === 401 && !quiet) dispatchEvent(new CustomEvent("signed-out"));
     throw new Problem(response.status, value?.title || response.statusText, value?.detail || "");
   }
   return value;
+}
+
+// A file as the request's body.
+export async function putFile(path, file) {
+  const headers = { Accept: "application/json", "Content-Type": file.type || "application/octet-stream", ...(csrf ? { "X-CSRF-Token": csrf } : {}) };
+  return read(await fetch(BASE + path, { method: "PUT", headers, body: file, credentials: "same-origin" }));
+}
+
+// A sound as an address that the page can play; refusals come as Problem, with the hub's own words.
+export async function soundUrl(path, values = {}) {
+  const response = await fetch(BASE + path + query(values), { credentials: "same-origin" });
+  if (!response.ok) await read(response);
+  return URL.createObjectURL(await response.blob());
 }
 
 export const get = (path, extra) => ask("GET", path, undefined, extra);
