@@ -26,12 +26,9 @@ def test_a_heap_that_stays_is_exposed_garbage() -> None:
     assert f.why.zh == "人行道「z」内暴露垃圾:暴露垃圾 1,最久 6 分 40 秒(已超过 5 分钟)"
 
 
-def test_at_a_bin_it_is_overflow_and_without_one_it_is_not() -> None:
-    full = thing("overflow")
-    bin_below = thing("garbage_bin", (0.2, 0.44, 0.29, 0.5), score=0.3)
-    assert judged(PAVEMENT, scene(full)).subtype is Subtype.EXPOSED_GARBAGE
-    assert judged(PAVEMENT, scene(full, bin_below)).subtype is Subtype.OVERFLOW
-    assert judged(zone(ZoneKind.BIN), scene(full)).subtype is Subtype.OVERFLOW
+@pytest.mark.parametrize("kind", [ZoneKind.PAVEMENT, ZoneKind.BIN, ZoneKind.ROAD])
+def test_an_overfull_bin_is_overflow_wherever_it_stands(kind: ZoneKind) -> None:
+    assert judged(zone(kind), scene(thing("overflow"))).subtype is Subtype.OVERFLOW
 
 
 def test_a_bin_that_only_looks_full_now_and_then_is_a_bin() -> None:

@@ -11,6 +11,7 @@ Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in 0–1 of the view."""
 Polygon = tuple[Point, ...]
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+_FOOT_SHARE = 0.35
 
 
 def polygon_area(polygon: Sequence[Point]) -> float:
@@ -48,6 +49,12 @@ def share_inside(polygon: Sequence[Point], box: Box, grid: int = 8) -> float:
 def foot(box: Box) -> Point:
     """Where a standing object touches the ground: the middle of the box's lower edge."""
     return (box[0] + box[2]) / 2, box[3]
+
+
+def footprint(box: Box) -> Box:
+    """The lower part of a box: what touches the ground, as seen from a mast."""
+    x1, y1, x2, y2 = box
+    return x1, y2 - _FOOT_SHARE * (y2 - y1), x2, y2
 
 
 def iou_matrix(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

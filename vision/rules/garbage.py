@@ -16,7 +16,6 @@ from vision.rules.words import called
 GARBAGE = frozenset({"garbage", "overflow"})
 BINS = frozenset({"garbage_bin"})
 _SAME_BIN_IOU = 0.5
-_AT_BIN_SHARE = 0.2
 _CARRIED_SHARE = 0.6
 _LIES = Why("暴露垃圾", "exposed garbage")
 _OVERFLOWS = Why("垃圾桶满溢", "overfull bin")
@@ -39,9 +38,7 @@ class GarbageRule:
         bins = standing(view, scene, BINS)
         heaps = [heap for heap in standing(view, scene, GARBAGE) if self._counts(view, scene, heap, bins)]
         return [
-            verdict(
-                view, scene, self._settings, self._judgement(zone, heaps, bins, self._unknown(view, zone, scene, heaps))
-            )
+            verdict(view, scene, self._settings, self._judgement(zone, heaps, self._unknown(view, zone, scene, heaps)))
             for zone in zones
         ]
 
@@ -77,7 +74,6 @@ class GarbageRule:
         self,
         zone: Zone,
         heaps: Sequence[StaticObject],
-        bins: Sequence[StaticObject],
         unknown: Sequence[ChangeObject],
     ) -> Judgement:
         least = self._settings.garbage.shop_score if of_shop(zone) else 0.0
@@ -86,7 +82,7 @@ class GarbageRule:
         ]
         counted = [heap for heap in here if heap.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
         eldest = min(counted, key=lambda heap: heap.first_seen, default=None)
-        subtype, deed = _kind(zone, eldest, bins) if eldest or not unknown else (Subtype.HEAPED_MATERIAL, _HEAPED)
+        subtype, deed = _kind(zone, eldest) if eldest or not unknown else (Subtype.HEAPED_MATERIAL, _HEAPED)
         return Judgement(
             zone=zone,
             type=self.type,
@@ -103,15 +99,11 @@ def _is_rather_a_bin(heap: StaticObject, one: StaticObject) -> bool:
     return iou(heap.box, one.box) >= _SAME_BIN_IOU and one.score * one.presence > heap.score * heap.presence
 
 
-def _kind(zone: Zone, heap: StaticObject | None, bins: Sequence[StaticObject]) -> tuple[Subtype, Why]:
-    """垃圾满溢 needs a bin; garbage on the carriageway is 道路遗撒; all else is 暴露垃圾."""
-    if zone.kind is ZoneKind.ROAD:
-        return Subtype.SPILL, _SPILT
-    full = heap is not None and heap.name == "overflow"
-    at_bin = zone.kind is ZoneKind.BIN or (
-        heap is not None and any(overlap_share(one.box, heap.box) >= _AT_BIN_SHARE for one in bins)
-    )
-    return (Subtype.OVERFLOW, _OVERFLOWS) if full and at_bin else (Subtype.EXPOSED_GARBAGE, _LIES)
+def _kind(zone: Zone, heap: StaticObject | None) -> tuple[Subtype, Why]:
+    """An overfull bin is boxed with its bin: 垃圾满溢. Else, on the carriageway 道路遗撒, anywhere 暴露垃圾."""
+    if heap is not None and heap.name == "overflow":
+        return Subtype.OVERFLOW, _OVERFLOWS
+    return (Subtype.SPILL, _SPILT) if zone.kind is ZoneKind.ROAD else (Subtype.EXPOSED_GARBAGE, _LIES)
 
 
 def _was_there_before(zone: Zone) -> Why:

@@ -6,21 +6,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.core.geometry import Box, apply_homography, haversine_m, homography, share_inside
+from vision.core.geometry import Box, apply_homography, footprint, haversine_m, homography, share_inside
 from vision.core.registry import View, Zone, ZoneKind
 from vision.core.scene import ChangeObject, Scene, StaticObject
 
-_FOOT_SHARE = 0.35  # the part of a box that stands on the ground, as seen from a mast
 _STANDS_SHARE = 0.5
 _MASKED_SHARE = 0.5
 _EXPLAINED_SHARE = 0.4  # of a change that a known thing covers
 _WITHIN_MORE = 0.3  # a known thing has to lie within a change by so much more
-
-
-def footprint(box: Box) -> Box:
-    """The lower part of a box: what touches the ground."""
-    x1, y1, x2, y2 = box
-    return x1, y2 - _FOOT_SHARE * (y2 - y1), x2, y2
 
 
 def stands_in(zone: Zone, box: Box) -> bool:

@@ -13,10 +13,10 @@ from vision.core.geometry import Box, iou_matrix
 from vision.core.scene import StaticObject
 from vision.tracking.place import Boxes, Place, covered_share, moved
 from vision.tracking.settings import TrackSettings, family
+from vision.tracking.twins import BIKES, twins
 
 PEOPLE = frozenset({"person", "rider"})
 COVERS = PEOPLE | {"car", "truck", "bus", "train"}
-_SAME_IN_ONE_LOOK_IOU = 0.75  # two classes of a family on one object; neighbours in a dense row overlap less
 _ATTENDED_SHARE = 0.15
 _PART_INSIDE = 0.8
 _HELD_SHARE = 0.3
@@ -62,7 +62,21 @@ class StaticTracker:
 
     def objects(self, at: datetime) -> tuple[StaticObject, ...]:
         """What stands there as of `at`, oldest first."""
-        return tuple(self._object(place, at) for place in sorted(self._places, key=lambda p: (p.first_seen, p.id)))
+        places = sorted(self._places, key=lambda p: (p.first_seen, p.id))
+        twice = self._told_twice()
+        return tuple(self._object(place, at) for place in places if place.id not in twice)
+
+    def _told_twice(self) -> frozenset[int]:
+        """Places of bikes on the ground of one seen more often: one bike, boxed now whole and now in part."""
+        bikes = sorted((place for place in self._places if place.name in BIKES), key=lambda p: (-p.looks, p.id))
+        if len(bikes) < 2:
+            return frozenset()
+        twin = twins(np.array([place.box for place in bikes]), [place.name for place in bikes])
+        once: list[int] = []
+        for row in range(len(bikes)):
+            if not twin[row, once].any():
+                once.append(row)
+        return frozenset(place.id for row, place in enumerate(bikes) if row not in once)
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values: what a restarted worker needs to go on without losing dwell."""
@@ -88,17 +102,13 @@ class StaticTracker:
         return tracker
 
     def _distinct(self, look: "_Look") -> list[int]:
-        """Rows worth tracking: known again or strong, and one row an object where a family fires twice."""
-        overlap = iou_matrix(look.boxes, look.boxes)
+        """Rows worth tracking, strong first: one a thing, however often it was told."""
+        twin = twins(look.boxes, look.names)
         rows: list[int] = []
         for row in np.argsort(-look.score, kind="stable"):
             if look.names[row] in PEOPLE or look.score[row] < self._settings.keep_score:
                 continue
-            twin = any(
-                overlap[row, other] > _SAME_IN_ONE_LOOK_IOU and family(look.names[other]) == family(look.names[row])
-                for other in rows
-            )
-            if not twin:
+            if not twin[row, rows].any():
                 rows.append(int(row))
         return rows
 
