@@ -39,6 +39,7 @@ EVERYTHING = {
 }
 RAY = {
     **BASE,
+    "secret": {"values": {**SECRET, "RAY_AUTH_TOKEN": "t"}},
     "environment": {"AWS_REGION": "us-east-1"},
     "workers": {"mode": "ray", "replicas": 3, "gpus": 1, "runtimeClassName": "nvidia"},
     "ray": {
@@ -51,6 +52,7 @@ OWN_SECRET = {"secret": {"existing": "mine"}, "networkPolicy": {"enabled": False
 GOOD = {"base": BASE, "everything": EVERYTHING, "ray": RAY, "own secret": OWN_SECRET}
 BAD = {
     "no secret": {},
+    "Ray without a token": {**BASE, "workers": {"mode": "ray"}},
     "two hubs on one disk": {**BASE, "hub": {"replicas": 2}},
     "a misspelt value": {**BASE, "wokers": {"replicas": 2}},
     "a database in the city's file": {**BASE, "city": {"database": "sqlite:///x.db"}},
@@ -119,6 +121,7 @@ def test_kubernetes_would_take_every_object(objects: dict[str, list[dict[str, An
 def test_wrong_values_are_refused_in_words(results: dict[str, dict[str, Any]]) -> None:
     said = {name: results[name].get("error", "") for name in BAD}
     assert "secret.existing, or secret.values" in said["no secret"]
+    assert "RAY_AUTH_TOKEN" in said["Ray without a token"]
     assert "ReadWriteMany" in said["two hubs on one disk"]
     assert "wokers" in said["a misspelt value"]
     assert "city" in said["a database in the city's file"]
@@ -153,6 +156,8 @@ def test_commands_and_probes_are_the_products_own(
     assert parsed(worker["args"])["name"] == "city-worker-0"
     probe = parsed(worker["livenessProbe"]["exec"]["command"][1:])
     assert (probe["worker"], probe["redis"]) == ("city-worker-0", SECRET["STREETWARD_REDIS"])
+    for name in ("ray-head", "ray-worker", "fleet"):  # Ray lets nobody in who does not know the token
+        assert {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} <= {one["name"] for one in containers(objects["ray"])[name]["env"]}
     fleet = parsed(containers(objects["ray"])["fleet"]["args"])
     assert (fleet["workers"], fleet["cpus"], fleet["gpus"]) == (6, 2.0, 0.5)
     assert fleet["address"] == "ray://city-head-svc:10001"

@@ -42,17 +42,22 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (mergeOverwrite (dict "server" $server) (deepCopy .Values.city) $ours) -}}
 {{- end }}
 
-{{- define "streetward.environment" -}}
-envFrom:
-  - secretRef:
-      name: {{ include "streetward.secret" . }}
-{{- with .Values.environment }}
-env:
-  {{- range $name, $value := . }}
-  - name: {{ $name }}
-    value: {{ $value | quote }}
-  {{- end }}
+{{- define "streetward.plainEnvironment" -}}
+{{- range $name, $value := .Values.environment }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
 {{- end }}
+{{- end }}
+
+{{- /* Ray's pods and the fleet know each other by one token. */ -}}
+{{- define "streetward.rayToken" -}}
+- name: RAY_AUTH_MODE
+  value: token
+- name: RAY_AUTH_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "streetward.secret" . }}
+      key: RAY_AUTH_TOKEN
 {{- end }}
 
 {{- define "streetward.podSecurity" -}}
