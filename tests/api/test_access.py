@@ -35,6 +35,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/cameras/{{camera_id}}/views"): EVERYBODY,
     ("GET", f"{P}/cameras/{{camera_id}}/look"): EVERYBODY,
     ("GET", f"{P}/cameras/{{camera_id}}/live"): EVERYBODY,
+    ("GET", f"{P}/grids"): EVERYBODY,
+    ("GET", f"{P}/bays"): EVERYBODY,
     ("GET", f"{P}/cameras/{{camera_id}}/presets"): ACTING,
     ("POST", f"{P}/cameras/{{camera_id}}/presets/{{token}}"): ACTING,
     ("DELETE", f"{P}/cameras/{{camera_id}}/hold"): ACTING,

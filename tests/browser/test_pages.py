@@ -129,6 +129,28 @@ def test_the_map_needs_no_internet(city: City, open_page: Open) -> None:
     page.get_by_text("近 7 天").wait_for()
 
 
+def test_the_map_shows_grids_and_how_full_bike_bays_are(city: City, open_page: Open) -> None:
+    outline = [[120.156, 30.2710], [120.160, 30.2710], [120.160, 30.2730], [120.156, 30.2730]]
+    grid = {"name": "解放路网格", "kind": "grid", "district": "东城", "polygons": [outline]}
+    city.registry.put("grid", "330102001001001", grid, by="test")
+    bay = {"kind": "bike_bay", "name": "北门车位", "polygon": [[0, 0.5], [1, 0.5], [1, 1]], "capacity": 20}
+    city.registry.put("camera", "gate", {**city.registry.document("camera", "gate"), "zones": {"bay": bay}}, by="test")
+    city.board.states["gate"]["bays"] = {"main/bay": {"bikes": 17, "at": city.clock.now().isoformat()}}
+    city.raise_incident("i-1", grid_id="330102001001001", longitude=120.1565, latitude=30.2705)
+    page = open_page("/console/map")
+    page.get_by_role("button", name="网格").click()
+    page.get_by_text("WGS-84").click()
+    page.get_by_text("GCJ-02").wait_for()
+    pick = "[...document.querySelectorAll('.map-canvas button')].find((b) => b.textContent === '%s')?.click()"
+    until(page, "document.querySelectorAll('.map-canvas button').length >= 5")
+    page.evaluate(pick % "北门车位")
+    page.locator(".map-card").get_by_text("停放 17 辆,共 20 位").wait_for()
+    page.evaluate(pick % "解放路网格")
+    page.locator(".map-card").get_by_text("330102001001001").wait_for()
+    page.locator(".map-card a", has_text="警情 1").click()
+    page.wait_for_selector(".row[data-id=i-1]")
+
+
 def test_statistics_and_history(city: City, open_page: Open) -> None:
     city.raise_incident("i-1", verdict="confirm", status="closed", ended_at=city.clock.now())
     page = open_page("/console/statistics")

@@ -6,6 +6,7 @@ from tests.rules.scenes import AT, IN_LEFT, IN_RIGHT, LEFT, RIGHT, scene, thing,
 from vision.core.findings import Finding, FindingState, Subtype, ViolationType, Why
 from vision.core.registry import View, ZoneKind
 from vision.core.scene import Quality, Scene
+from vision.rules.bikes import parked_in_bays
 from vision.rules.book import RuleBook
 from vision.rules.settings import BikeSettings, RuleSettings
 
@@ -125,3 +126,9 @@ def test_where_it_stands_is_where_its_wheels_are() -> None:
     low = zone(ZoneKind.BIKE_NO_PARKING, ((0.0, 0.3), (1.0, 0.3), (1.0, 1.0), (0.0, 1.0)))
     assert judged(view(low), scene(tall))["z"].state is FindingState.PRESENT
     assert judged(view(low), scene(thing(box=IN_LEFT)))["z"].state is FindingState.PRESENT
+
+
+def test_how_full_a_bay_is() -> None:
+    here = scene(thing(box=IN_RIGHT), thing(box=IN_LEFT), thing("potted plant", box=IN_RIGHT))
+    assert parked_in_bays(view(BAY, PAVEMENT), here) == {"bay": 1}
+    assert parked_in_bays(view(PAVEMENT), here) == {}

@@ -231,6 +231,38 @@ class CameraItem(Wire):
     open_incidents: int
 
 
+class GridItem(Wire):
+    id: str
+    name: str
+    kind: str = Field(description="district, block, grid or line")
+    district: str
+    department: str
+    polygons: list[list[tuple[float, float]]] = Field(description="Outlines, [longitude, latitude] WGS-84.")
+
+
+class GridList(Wire):
+    items: list[GridItem]
+
+
+class BayItem(Wire):
+    """A bike bay that a camera watches."""
+
+    id: str = Field(examples=["gate/bay1"])
+    name: str
+    camera_id: str
+    view_id: str
+    district: str
+    position: tuple[float, float] | None = Field(description="Its middle, else its camera's place; WGS-84.")
+    ground: list[tuple[float, float]] = Field(description="Its outline on the ground; empty when not known.")
+    capacity: int | None = Field(description="Bikes it holds, when known.")
+    bikes: int | None = Field(description="Bikes that stood in it at the last usable look; null when unknown.")
+    counted_at: datetime | None
+
+
+class BayList(Wire):
+    items: list[BayItem]
+
+
 class PresetItem(Wire):
     token: str
     name: str

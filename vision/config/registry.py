@@ -31,6 +31,7 @@ class ZoneConfig(Section):
     speakers: tuple[Id, ...] = Field((), description="Speakers that reach it, nearest first.")
     ground: tuple[GroundPoint, ...] = Field((), description="The polygon as [longitude, latitude] WGS-84, if known.")
     area_class: str = Field("", pattern=r"^[ABC]?$", description="A, B or C, for time limits; the grid's if unset.")
+    capacity: int | None = Field(None, ge=1, description="Bikes that a bay holds, if known.")
 
     @field_validator("polygon")
     @classmethod
@@ -53,6 +54,7 @@ class ZoneConfig(Section):
             speaker_ids=self.speakers,
             ground=self.ground,
             area_class=self.area_class,
+            capacity=self.capacity,
         )
 
 

@@ -55,6 +55,7 @@ class Zone:
         allowed: class names that may stand here (a shop's own potted plants).
         ground: the same polygon as (longitude, latitude) WGS-84, when known.
         area_class: A, B or C, which decides time limits; empty takes the grid's.
+        capacity: how many bikes a bay holds, when known.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Zone:
     speaker_ids: tuple[str, ...] = ()
     ground: Polygon = ()
     area_class: str = ""
+    capacity: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.polygon) < 3:

@@ -1,6 +1,6 @@
 """A view's analyser behind its guard: a picture is judged only when it shows the view that the zones were drawn on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,10 @@ class GuardedAnalyser:
     @property
     def view(self) -> View:
         return self._analyser.view
+
+    @property
+    def parked(self) -> Mapping[str, tuple[int, datetime]]:
+        return self._analyser.parked
 
     @property
     def trouble(self) -> Why | None:

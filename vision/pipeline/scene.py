@@ -1,6 +1,6 @@
 """A camera's stages in order: picture quality, standing objects, changes, rules, findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
 from vision.detectors.change import ChangeDetector
 from vision.detectors.quality import QualityGate
 from vision.pipeline.close_look import CloseLook, Detect, joined
+from vision.rules.bikes import parked_in_bays
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
 from vision.rules.settings import RuleSettings
@@ -66,15 +67,24 @@ class SceneAnalyser:
         self._arrived: set[int] = set()
         self._quality = QualityGate()
         self._close_look = None if close_look is None else CloseLook(close_look)
+        self._parked: dict[str, tuple[int, datetime]] = {}
         self._points = {zone.id: _inner_points(zone) for zone in view.zones}
 
     @property
     def view(self) -> View:
         return self._view
 
+    @property
+    def parked(self) -> Mapping[str, tuple[int, datetime]]:
+        """Bikes in each bay at the last usable look, and when that was."""
+        return self._parked
+
     def look(self, frame: Frame, detections: Detections) -> list[Finding]:
         """Judge one look. `detections` are in pixels of `frame.image`."""
-        return self._book.judge(self._view, self.scene(frame, detections))
+        scene = self.scene(frame, detections)
+        if scene.quality.usable:
+            self._parked = {zone: (count, scene.at) for zone, count in parked_in_bays(self._view, scene).items()}
+        return self._book.judge(self._view, scene)
 
     def scene(self, frame: Frame, detections: Detections) -> Scene:
         """What this look adds up to, before the rules: also what evidence and the bench draw."""

@@ -41,6 +41,9 @@ class Analyser(Protocol):
     @property
     def trouble(self) -> Why | None: ...
 
+    @property
+    def parked(self) -> Mapping[str, tuple[int, datetime]]: ...
+
     def look(self, frame: Frame, detections: Detections) -> list[Finding]: ...
 
     def blind(self, at: datetime, why: Why) -> list[Finding]:
@@ -298,7 +301,9 @@ class Worker:
         health = self.parts.watch.health()
         now = self.parts.clock.now()
         self._report_blind(health, now)
-        rows = {key: {**plain(asdict(value)), **self._view_trouble(key)} for key, value in health.items()}
+        rows = {
+            key: {**plain(asdict(value)), **self._view_trouble(key), **self._bays(key)} for key, value in health.items()
+        }
         self.parts.board.post_health(self.name, rows, at=now.isoformat())
 
     def _view_trouble(self, camera_id: str) -> dict[str, str]:
@@ -310,6 +315,16 @@ class Worker:
             if analyser.trouble is not None:
                 return {"view": "unusable", "reason": f"{view_id}: {analyser.trouble.zh} / {analyser.trouble.en}"}
         return {"view": "good"}
+
+    def _bays(self, camera_id: str) -> dict[str, Any]:
+        """How full the camera's bike bays are; nothing for a camera that watches none."""
+        watched = self._cameras.get(camera_id)
+        counted = {
+            f"{view_id}/{zone_id}": {"bikes": bikes, "at": at.isoformat()}
+            for view_id, analyser in (watched.analysers.items() if watched is not None else ())
+            for zone_id, (bikes, at) in analyser.parked.items()
+        }
+        return {"bays": counted} if counted else {}
 
     def _report_blind(self, health: Mapping[str, Any], now: datetime) -> None:
         """A camera that is down, or being turned, says unknown for its zones, at once and then every minute."""

@@ -55,6 +55,13 @@ class BikeRule:
         )
 
 
+def parked_in_bays(view: View, scene: Scene) -> dict[str, int]:
+    """How many bikes stand in each bay of the view, by zone."""
+    bikes = standing(view, scene, BIKES)
+    bays = of_kind(view.zones, ZoneKind.BIKE_BAY)
+    return {bay.id: sum(stands_in(bay, bike.box) for bike in bikes) for bay in bays}
+
+
 _ALWAYS = frozenset({ZoneKind.BIKE_NO_PARKING, ZoneKind.BIKE_BAY})
 
 

@@ -15,6 +15,16 @@ export function unproject([x, y]) {
 
 export const metresPerUnit = (lat) => 2 * Math.PI * R * Math.cos(lat * rad);
 
+// The way back, by fixed-point iteration: the shift changes by less than a thousandth over its own length.
+export function fromGcj02([lon, lat]) {
+  let found = [lon, lat];
+  for (let turn = 0; turn < 3; turn += 1) {
+    const [x, y] = toGcj02(found);
+    found = [found[0] + lon - x, found[1] + lat - y];
+  }
+  return found;
+}
+
 // WGS-84 to GCJ-02 by the published approximation on the Krasovsky 1940 ellipsoid; a few metres at worst.
 export function toGcj02([lon, lat]) {
   if (lon < 72.004 || lon > 137.8347 || lat < 0.8293 || lat > 55.8271) return [lon, lat];

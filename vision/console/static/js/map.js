@@ -2,13 +2,17 @@
 
 import { evidenceUrl, get, query } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { metresPerUnit, project, toGcj02, unproject } from "./geo.js";
+import { fromGcj02, metresPerUnit, project, toGcj02, unproject } from "./geo.js";
+import { bayCard, drawBays, drawGrids } from "./ground.js";
 import { lasted, t } from "./i18n.js";
 import { TYPES, kindName, picked, stateColour, stateName, statusChip } from "./labels.js";
 
 const TILE = 256;
 const HEAT_DAYS = [1, 7, 30];
+const LAYERS = ["incidents", "cameras", "speakers", "grids", "bays", "heat"];
+const BAYS_EVERY_MS = 30e3;
 const MOST_HEAT = 20000;
+const MOST_SPOKEN = 300;
 
 export function mapPage(app, page) {
   const map = new CityMap(app);
@@ -22,11 +26,14 @@ class CityMap {
   constructor(app) {
     this.app = app;
     this.settings = app.me.console.map;
-    this.layers = new Set(JSON.parse(localStorage.getItem("mapLayers") || '["incidents","cameras","speakers"]'));
+    this.layers = new Set(JSON.parse(localStorage.getItem("mapLayers") || '["incidents","cameras","speakers","bays"]'));
     this.types = new Set(TYPES);
     this.heatDays = 7;
     this.heat = [];
     this.speakers = [];
+    this.grids = [];
+    this.bays = [];
+    this.datum = localStorage.getItem("mapDatum") === "gcj02" ? "gcj02" : "wgs84";
     this.tiles = new Map();
     this.centre = null;
     this.zoom = 15;
@@ -35,6 +42,7 @@ class CityMap {
     this.panel = h("div", { class: "map-panel card" });
     this.element = h("div", { class: "map" }, this.canvas, this.panel, this.card,
       h("div", { class: "map-zoom" }, button("+", { kind: "square", title: t("zoom_in"), onclick: () => this.zoomAt(1) }), button("−", { kind: "square", title: t("zoom_out"), onclick: () => this.zoomAt(-1) }), button("", { kind: "square", iconName: "full", title: t("fit"), onclick: () => { this.fit(); this.draw(); } })),
+      this.where = h("button", { class: "map-where mono tiny", type: "button", title: t("datum_hint"), onclick: () => this.otherDatum() }),
       h("div", { class: "map-note tiny muted" }, this.settings.attribution));
     this.redraw = () => this.schedule();
     for (const name of ["alert", "reset", "cameras"]) app.store.addEventListener(name, this.redraw);
@@ -44,6 +52,8 @@ class CityMap {
   close() {
     for (const name of ["alert", "reset", "cameras"]) this.app.store.removeEventListener(name, this.redraw);
     this.observer.disconnect();
+    clearInterval(this.timer);
+    clearTimeout(this.spoken);
   }
 
   async begin() {
@@ -52,9 +62,33 @@ class CityMap {
     this.paintPanel();
     this.fit();
     this.draw();
-    this.speakers = await get("/speakers").catch(() => []);
+    [this.speakers, { items: this.grids }] = await Promise.all([get("/speakers").catch(() => []), get("/grids").catch(() => ({ items: [] }))]);
     this.loadHeat();
+    this.timer = setInterval(() => this.loadBays(), BAYS_EVERY_MS);
+    await this.loadBays();
     this.draw();
+  }
+
+  async loadBays() {
+    if (document.hidden || !this.layers.has("bays")) return;
+    this.bays = (await get("/bays").catch(() => ({ items: this.bays }))).items;
+    this.schedule();
+  }
+
+  otherDatum() {
+    this.datum = this.datum === "wgs84" ? "gcj02" : "wgs84";
+    localStorage.setItem("mapDatum", this.datum);
+    this.tell();
+  }
+
+  // Where the pointer is (else the middle), in the datum that the reader wants.
+  tell(event = null) {
+    if (event) { const box = this.canvas.getBoundingClientRect(); this.pointed = [event.clientX - box.left, event.clientY - box.top]; }
+    const [px, py] = this.pointed ?? [this.element.clientWidth / 2, this.element.clientHeight / 2];
+    const drawn = unproject([this.centre[0] + (px - this.element.clientWidth / 2) / this.scale, this.centre[1] + (py - this.element.clientHeight / 2) / this.scale]);
+    const wgs84 = this.shifted ? fromGcj02(drawn) : drawn;
+    const [lon, lat] = this.datum === "gcj02" ? toGcj02(wgs84) : wgs84;
+    this.where.textContent = `${lon.toFixed(5)}, ${lat.toFixed(5)} ${this.datum === "gcj02" ? "GCJ-02" : "WGS-84"}`;
   }
 
   listen() {
@@ -62,6 +96,7 @@ class CityMap {
     let drag = null, moved = false;
     canvas.addEventListener("pointerdown", (e) => { drag = [e.clientX, e.clientY]; moved = false; canvas.setPointerCapture(e.pointerId); });
     canvas.addEventListener("pointermove", (e) => {
+      this.tell(e);
       if (!drag) { canvas.style.cursor = this.at(e) ? "pointer" : "grab"; return; }
       const dx = e.clientX - drag[0], dy = e.clientY - drag[1];
       if (Math.abs(dx) + Math.abs(dy) > 3) moved = true;
@@ -83,8 +118,13 @@ class CityMap {
     return TILE * 2 ** this.zoom;
   }
 
+  // Tiles in GCJ-02 lie some hundred metres off: everything is shifted onto them.
+  get shifted() {
+    return Boolean(this.settings.tiles_url) && this.settings.tiles_datum === "gcj02";
+  }
+
   place(point) {
-    return project(this.settings.tiles_datum === "gcj02" && this.settings.tiles_url ? toGcj02(point) : point);
+    return project(this.shifted ? toGcj02(point) : point);
   }
 
   fit() {
@@ -93,9 +133,11 @@ class CityMap {
     this.fitted = true;
     const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
     const box = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
-    this.centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
+    const above = this.panel.offsetHeight + 40; // nothing hides behind the switches
     const wide = Math.max(box[2] - box[0], 1e-7), high = Math.max(box[3] - box[1], 1e-7);
-    this.zoom = Math.max(3, Math.min(17, Math.log2(Math.min((this.element.clientWidth - 240) / wide, (this.element.clientHeight - 120) / high) / TILE)));
+    const room = [Math.max(120, this.element.clientWidth - 200), Math.max(120, this.element.clientHeight - above - 70)];
+    this.zoom = Math.max(3, Math.min(17, Math.log2(Math.min(room[0] / wide, room[1] / high) / TILE)));
+    this.centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 - (above - 70) / 2 / this.scale];
   }
 
   zoomAt(by, event = null) {
@@ -133,11 +175,23 @@ class CityMap {
     g.fillRect(0, 0, this.width, this.height);
     this.hits = [];
     if (this.settings.tiles_url) this.drawTiles(g); else this.drawGrid(g);
+    if (this.layers.has("grids")) drawGrids(this, g, this.grids);
     if (this.layers.has("heat")) this.drawHeat(g);
+    if (this.layers.has("bays")) drawBays(this, g, this.bays);
     if (this.layers.has("speakers")) this.drawSpeakers(g);
     if (this.layers.has("cameras")) this.drawCameras(g);
     if (this.layers.has("incidents")) this.drawIncidents(g);
     this.drawScale(g);
+    if (!this.pointed) this.tell();
+    if (this.focused) { g.strokeStyle = this.colour("accent"); g.lineWidth = 3; g.beginPath(); g.arc(this.focused.x, this.focused.y, this.focused.r + 5, 0, 7); g.stroke(); }
+    clearTimeout(this.spoken);
+    this.spoken = setTimeout(() => this.speak(), 300);
+  }
+
+  // The same for those who use no pointer: one button inside the canvas for each thing that is drawn.
+  speak() {
+    if (this.canvas.contains(document.activeElement) && document.activeElement !== this.canvas) return;
+    fill(this.canvas, this.hits.slice(-MOST_SPOKEN).map((hit) => h("button", { type: "button", onclick: () => this.pick(hit), onfocus: () => { this.focused = hit; this.draw(); }, onblur: () => { this.focused = null; this.draw(); } }, hitName(hit))));
   }
 
   // Without tiles: a measured grid, so that distances still mean something.
@@ -268,6 +322,8 @@ class CityMap {
     if (hit.camera) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.camera.name), close), h("p", { class: "small muted" }, hit.camera.place), h("p", { class: "line small" }, h("i", { class: `dot ${stateColour(hit.camera.state)}` }), stateName(hit.camera.state), hit.camera.reason),
       h("div", { class: "line" }, h("a", { class: "btn s", href: `/console/wall?camera=${encodeURIComponent(hit.camera.id)}` }, t("wall")), h("a", { class: "btn s", href: `/console/queue?tab=all&camera=${encodeURIComponent(hit.camera.id)}` }, t("queue"))));
     else if (hit.speaker) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.speaker.name), close), h("p", { class: "small muted" }, hit.speaker.place), h("p", { class: "small" }, `${hit.speaker.kind} · ${hit.speaker.earshot_m} m`));
+    else if (hit.bay) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.bay.name), close), bayCard(this.app, hit.bay), h("div", { class: "line" }, h("a", { class: "btn s", href: `/console/wall?camera=${encodeURIComponent(hit.bay.camera_id)}` }, t("wall"))));
+    else if (hit.grid) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.grid.name), close), h("p", { class: "small muted mono" }, hit.grid.id), h("p", { class: "small" }, [hit.grid.district, hit.grid.department].filter(Boolean).join(" · ")), h("div", { class: "line" }, h("a", { class: "btn s", href: `/console/queue?tab=all&grid=${encodeURIComponent(hit.grid.id)}` }, `${t("queue")} ${hit.grid.waiting}`)));
     else fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow" }, hit.items.length > 1 ? t("alerts_here", { n: hit.items.length }) : kindName(hit.items[0])), close),
       h("ul", { class: "map-list" }, hit.items.slice(0, 30).map((item) => { const picture = picked(item, "annotated", "original"); return h("li", {}, h("a", { class: "line", href: `/console/queue/${item.id}?tab=all` }, picture && h("img", { src: evidenceUrl(picture.id, { width: 160, reason: "map" }), alt: "" }), h("span", { class: "grow" }, h("b", {}, kindName(item)), h("span", { class: "tiny muted clip" }, `${item.place} · ${lasted(item.began_at)}`)), statusChip(item.status))); })));
   }
@@ -288,10 +344,15 @@ class CityMap {
 
   paintPanel() {
     const toggle = (set, name, after) => { set.has(name) ? set.delete(name) : set.add(name); localStorage.setItem("mapLayers", JSON.stringify([...this.layers])); this.paintPanel(); this.draw(); after?.(); };
-    fill(this.panel, h("div", { class: "line wrap" }, ["incidents", "cameras", "speakers", "heat"].map((name) => button(t(`layer_${name}`), { kind: "s", pressed: this.layers.has(name), onclick: () => toggle(this.layers, name, () => this.loadHeat()) }))),
+    fill(this.panel, h("div", { class: "line wrap" }, LAYERS.map((name) => button(t(`layer_${name}`), { kind: "s", pressed: this.layers.has(name), onclick: () => toggle(this.layers, name, () => { this.loadHeat(); this.loadBays(); }) }))),
       h("div", { class: "line wrap" }, TYPES.map((type) => button(t(type), { kind: "s", pressed: this.types.has(type), onclick: () => toggle(this.types, type) }))),
       this.layers.has("heat") && h("div", { class: "line" }, HEAT_DAYS.map((n) => button(t("last_days", { n }), { kind: "s", pressed: this.heatDays === n, onclick: () => { this.heatDays = n; this.paintPanel(); this.loadHeat(); } }))));
   }
+}
+
+function hitName(hit) {
+  const thing = hit.camera ?? hit.speaker ?? hit.bay ?? hit.grid;
+  return thing ? thing.name : hit.items.length > 1 ? t("alerts_here", { n: hit.items.length }) : kindName(hit.items[0]);
 }
 
 function nice(value) {

@@ -30,7 +30,7 @@ class Wall {
     this.tree = h("div", { class: "tree" });
     this.grid = h("div", { class: "wall-grid" });
     this.bar = h("div", { class: "line wall-bar" });
-    this.element = h("div", { class: "wall" }, h("aside", { class: "wall-side" }, this.search, this.tree), h("section", { class: "wall-main" }, this.bar, this.grid));
+    this.element = h("div", { class: "wall" }, h("aside", { class: "wall-side" }, this.search, this.tree), h("section", { class: "wall-main" }, this.bar, this.frame = h("div", { class: "wall-frame" }, this.grid)));
     this.tiles = new Map();
     this.onCameras = () => { this.fillUp(); this.paintTree(); this.paint(); };
     app.store.addEventListener("cameras", this.onCameras);
@@ -79,9 +79,10 @@ class Wall {
 
   paint() {
     fill(this.bar, h("span", { class: "grow" }), LAYOUTS.map((n) => button(`${Math.sqrt(n)}×${Math.sqrt(n)}`, { kind: "s", pressed: this.count === n, onclick: () => { this.count = n; localStorage.setItem("wallTiles", n); this.chosen = this.chosen.length >= n ? this.chosen.slice(0, n) : [...new Set([...this.chosen, ...this.app.cameras.keys()])].slice(0, n); this.paint(); this.paintTree(); this.fetchAll(); } })),
-      button("", { iconName: "full", kind: "s square", title: t("full_screen"), onclick: () => (document.fullscreenElement ? document.exitFullscreen() : this.grid.requestFullscreen()) }));
+      button("", { iconName: "full", kind: "s square", title: t("full_screen"), onclick: () => (document.fullscreenElement ? document.exitFullscreen() : this.frame.requestFullscreen()) }));
     const columns = Math.ceil(Math.sqrt(Math.max(1, Math.min(this.count, this.chosen.length))));
     this.grid.style.setProperty("--columns", columns);
+    this.grid.style.setProperty("--rows", Math.max(1, Math.ceil(Math.min(this.count, this.chosen.length) / columns)));
     for (const [id, tile] of this.tiles) if (!this.chosen.includes(id)) { tile.stop(); tile.element.remove(); this.tiles.delete(id); }
     for (const id of this.chosen) {
       if (!this.tiles.has(id)) this.tiles.set(id, new Tile(this.app, id, () => this.choose(id)));

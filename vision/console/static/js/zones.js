@@ -254,6 +254,7 @@ class ZoneEditor {
       input(t("name"), "name", { maxlength: 80 }),
       h("label", { class: "field" }, t("zone_kind"), h("select", { class: "input", disabled: !this.may, onchange: (e) => { set("kind", e.target.value); this.paintSide(); } }, KINDS.map((k) => h("option", { value: k, selected: k === zone.kind }, t(`zone_${k}`))))),
       input(t("dwell"), "dwell_s", { type: "number", min: 1, max: 86400, placeholder: t("dwell_default") }, (v) => (v ? Number(v) : null)),
+      zone.kind === "bike_bay" && input(t("capacity"), "capacity", { type: "number", min: 1, max: 10000 }, (v) => (v ? Number(v) : null)),
       input(t("shop"), "shop"), input(t("grid"), "grid"),
       input(t("speakers_of_zone"), "speakers", { value: (zone.speakers ?? []).join(", "), placeholder: t("comma_list") }, (v) => v.split(/[,,\s]+/).filter(Boolean)),
       input(t("allowed"), "allowed", { value: (zone.allowed ?? []).join(", "), placeholder: t("comma_list") }, (v) => v.split(/[,,]+/).map((x) => x.trim()).filter(Boolean)),
