@@ -33,6 +33,10 @@ class ManualClock:
         if wake is None or not wake.is_set():
             self.advance(seconds)
 
+    def jump(self, by: timedelta) -> None:
+        """Somebody sets the wall clock; the monotonic one goes on."""
+        self._start += by
+
     def advance(self, seconds: float) -> None:
         with self._lock:
             self._elapsed_s += seconds

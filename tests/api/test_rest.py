@@ -1,11 +1,14 @@
 """Cameras, evidence, speakers, statistics, health."""
 
+from dataclasses import replace
+
 import cv2
 import httpx
 import numpy as np
 from sqlalchemy import select
 
 from tests.api.city import City, write_log
+from vision.api.server import ApiServer
 from vision.storage.tables import AuditEntry, IncidentRow
 
 
@@ -93,6 +96,24 @@ def test_health(client: httpx.Client) -> None:
     assert client.get("/healthz", headers={"X-API-Key": ""}).text == "ok\n"
     assert client.get("/readyz").status_code == 200
     assert 'streetward_cameras{state="live"} 3.0' in client.get("/metrics").text
+
+
+def test_metrics_of_each_camera_and_their_switch(city: City, client: httpx.Client) -> None:
+    city.board.states["gate"] |= {"state": "refused", "reason": "401", "missed": 4, "bitrate_kbit_s": 4.0}
+    text = client.get("/metrics").text
+    assert 'streetward_camera_state{camera="gate",state="refused"} 1.0' in text
+    assert 'streetward_camera_missed_looks_total{camera="gate"} 4.0' in text
+    assert 'streetward_camera_bits_per_second{camera="gate"} 4000.0' in text
+    assert 'streetward_camera_key_interval_seconds{camera="gate"}' not in text
+    camera = client.get("/api/v1/cameras/gate").json()
+    assert (camera["state"], camera["reason"]) == ("refused", "401")
+    city.services = replace(city.services, settings=replace(city.services.settings, camera_metrics=False))
+    quiet = ApiServer(city.app(), city.services.feed, port=0)
+    quiet.start()
+    text = httpx.get(f"http://127.0.0.1:{quiet.port}/metrics").text
+    quiet.stop()
+    assert "streetward_cameras{" in text
+    assert "streetward_camera_" not in text
 
 
 def test_the_schema_is_served_and_names_every_scope(client: httpx.Client) -> None:

@@ -82,6 +82,7 @@ class ApiSettings:
     name: what the console is headed with.
     language: `zh` or `en`, until a person chooses.
     time_zone: IANA name; statistics cut their days in it.
+    camera_metrics: whether /metrics has series for each camera.
     """
 
     name: str = "Streetward"
@@ -89,6 +90,7 @@ class ApiSettings:
     time_zone: str = "Asia/Shanghai"
     access: AccessConfig = field(default_factory=AccessConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
+    camera_metrics: bool = True
     version: str = "0.1.0"
 
 

@@ -219,8 +219,10 @@ class CameraItem(Wire):
     sample_s: float
     gateway: str | None
     priority: int
-    state: str = Field(description="watching, reconnecting, unwatched, disabled, … as its worker says")
-    reason: str
+    state: str = Field(
+        description="connecting, live, reconnecting, refused or stopped as its worker says; else unwatched, disabled"
+    )
+    reason: str = Field(description="Why it is not live, or why its picture is of no use; empty when all is well.")
     seen_at: datetime | None = Field(description="When the last picture was taken.")
     worker: str | None
     health: dict[str, Any]

@@ -174,6 +174,7 @@ def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, lou
             time_zone=city.timezone,
             access=city.access,
             console=city.console,
+            camera_metrics=city.server.camera_metrics,
         ),
         announcements=loudspeakers.desk,
         loudspeakers=loudspeakers,

@@ -29,6 +29,9 @@ class ServerConfig(Section):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     public_url: str = Field("", description="How others reach it, for links in cases; from host and port if unset.")
+    camera_metrics: bool = Field(
+        default=True, description="Whether /metrics has ten series for each camera besides those for the whole city."
+    )
 
 
 class CityConfig(Section):

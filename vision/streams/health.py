@@ -59,6 +59,8 @@ class CameraHealth:
         reconnects: sessions opened after the first.
         failures: failed attempts in a row.
         drops: looks overwritten in the mailbox before inference took them.
+        missed: looks that the sampling interval (or the key interval, if longer) should have brought and that did
+            not come, since the camera was first watched; grows while it is away. Always 0 in a patrol.
         corrupt: pictures of the session dropped because they could not be decoded whole.
         next_try_s: seconds until the next attempt; None when none is waiting.
     """
@@ -73,6 +75,7 @@ class CameraHealth:
     time_source: TimeSource | None = None
     looks: int = 0
     drops: int = 0
+    missed: int = 0
     corrupt: int = 0
     reconnects: int = 0
     failures: int = 0
@@ -88,10 +91,15 @@ _WINDOW_S = 60.0
 
 @dataclass(slots=True)
 class HealthRecord:
-    """The writing side, one a camera; its own thread writes, anyone reads."""
+    """The writing side, one a camera; its own thread writes, anyone reads.
+
+    Attributes:
+        every_s: the sampling interval; 0 where looks have no fixed pace.
+    """
 
     camera_id: str
     clock: Clock
+    every_s: float = 0.0
     state: CameraState = CameraState.CONNECTING
     reason: str = ""
     since: datetime = field(init=False)
@@ -100,6 +108,8 @@ class HealthRecord:
     looks: int = 0
     figures: SourceFigures = field(default_factory=SourceFigures)
     bitrate_kbit_s: float = 0.0
+    missed: int = 0
+    _begun_s: float = field(init=False)
     _bytes_at: tuple[float, int] = (0.0, 0)
     _last: tuple[datetime, TimeSource, float] | None = None
     _next_try_at_s: float | None = None
@@ -108,6 +118,7 @@ class HealthRecord:
 
     def __post_init__(self) -> None:
         self.since = self.clock.now()
+        self._begun_s = self.clock.monotonic_s()
 
     def turn(self, state: CameraState, reason: str = "", *, next_try_s: float | None = None) -> bool:
         """Enter a state; True when it is a new one."""
@@ -136,11 +147,20 @@ class HealthRecord:
             if frame.seq and now_s > since_s and figures.received_bytes > before:
                 self.bitrate_kbit_s = (figures.received_bytes - before) * 8e-3 / (now_s - since_s)
             self._bytes_at = (now_s, figures.received_bytes)
+            self.missed += self._overdue(now_s)
             self.figures = figures
             self.looks += 1
             self.failures = 0
             self._last = (frame.captured_at, frame.time_source, now_s)
             self._recent_s.append(now_s)
+
+    def _overdue(self, now_s: float) -> int:
+        """Looks missing between the last one (or the beginning) and one now; keyframes come when they come."""
+        expected_s = max(self.every_s, self.figures.key_interval_s or 0.0) if self.every_s else 0.0
+        if not expected_s:
+            return 0
+        since_s = self._begun_s if self._last is None else self._last[2]
+        return max(0, round((now_s - since_s) / expected_s) - 1)
 
     def snapshot(self, *, drops: int = 0) -> CameraHealth:
         with self._lock:
@@ -159,6 +179,7 @@ class HealthRecord:
                 time_source=time_source,
                 looks=self.looks,
                 drops=drops,
+                missed=self.missed + self._overdue(now_s),
                 corrupt=self.figures.corrupt,
                 reconnects=max(0, self.sessions - 1),
                 failures=self.failures,

@@ -45,7 +45,7 @@ class _Runner:
 
     def __init__(self, camera: Camera, supervisor: "Supervisor", first_session: int) -> None:
         self.camera = camera
-        self.record = HealthRecord(camera.id, supervisor.clock)
+        self.record = HealthRecord(camera.id, supervisor.clock, camera.sample_s)
         self.session = first_session
         self._supervisor = supervisor
         self._stopping = threading.Event()

@@ -1,12 +1,14 @@
 """Whether this process lives, is ready, and how it fares: for supervisors and Prometheus."""
 
 from collections import Counter
+from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select, text
 
 from vision.api.access import Principal, Role
+from vision.api.camera_metrics import CameraFigures
 from vision.api.context import Context, Hub
 from vision.api.problems import problem
 from vision.api.routes.cameras import camera_items
@@ -44,11 +46,15 @@ def readyz(hub: Hub) -> Response:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(hub: Hub) -> Response:
     """Prometheus text: this process's own counters and the hub's present figures. Numbers only, no names of people."""
-    return Response(generate_latest(REGISTRY) + generate_latest(_gauges(hub)), media_type=CONTENT_TYPE_LATEST)
+    items = camera_items(hub, _EVERYTHING)
+    text = generate_latest(REGISTRY) + generate_latest(_gauges(hub, items))
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _gauges(hub: Context) -> CollectorRegistry:
+def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
     registry = CollectorRegistry()
+    if hub.services.settings.camera_metrics:
+        registry.register(CameraFigures(items))
     incidents = Gauge("streetward_incidents", "Incidents by type and status", ("type", "status"), registry=registry)
     outbox = Gauge("streetward_outbox", "Deliveries by kind and status", ("kind", "status"), registry=registry)
     cameras = Gauge("streetward_cameras", "Cameras by state", ("state",), registry=registry)
@@ -61,7 +67,7 @@ def _gauges(hub: Context) -> CollectorRegistry:
         by_kind = select(OutboxRow.kind, OutboxRow.status, func.count())
         for kind, status, count in session.execute(by_kind.group_by(OutboxRow.kind, OutboxRow.status)):
             outbox.labels(kind, status).set(count)
-    for state, count in Counter(item["state"] for item in camera_items(hub, _EVERYTHING)).items():
+    for state, count in Counter(item["state"] for item in items).items():
         cameras.labels(state).set(count)
     listeners.set(hub.services.feed.listeners)
     head.set(hub.services.feed.head)
