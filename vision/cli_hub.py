@@ -87,7 +87,9 @@ def _line(story: Story) -> str:
 
 def statistics(
     config: ConfigFile,
-    table: Annotated[str, typer.Option(help="total, type, grid, shop, district, camera, hour, cell, incidents.")],
+    table: Annotated[
+        str, typer.Option(help="total, type, trend, hour, grid, shop, district, camera, cell, incidents…")
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .csv or .parquet file; CSV here if unset.")
     ] = None,
@@ -96,7 +98,7 @@ def statistics(
     all_cases: Annotated[int | None, typer.Option(help="Cases from every source, for the AI share.")] = None,
 ) -> None:
     """Write one table of statistics as CSV or Parquet."""
-    from vision.hub.statistics import incidents_table, items, tables, to_csv, to_parquet
+    from vision.hub.statistics import items, tables, to_csv, to_parquet
 
     city = load(config)
     database = _database(city)
@@ -108,7 +110,6 @@ def statistics(
     finally:
         database.close()
     made = tables(found, length.total_seconds() / 86_400, city.zone_info, all_cases=all_cases)
-    made["incidents"] = incidents_table(found)
     if table not in made:
         raise ConfigError(f"there is no table {table}; there are {', '.join(made)}")
     if out is None:

@@ -63,7 +63,7 @@ def measured(database: Database) -> Effects:
             NOON,
             NOON + timedelta(days=1),
             timezone=ZoneInfo("Asia/Shanghai"),
-            grace_s=lambda kind: {"out_of_store": 600.0, "garbage": 300.0}[kind],
+            grace_s=lambda kind, _camera, _zone: {"out_of_store": 600.0, "garbage": 300.0}[kind],
         )
 
 

@@ -88,6 +88,11 @@ def test_statistics_count_what_happened(city: City, client: httpx.Client) -> Non
         assert row is not None
         write_log(session, row, "open", cause="filing", actor="operator:li", at=city.clock.now())
     assert client.get("/api/v1/statistics").json()["ai_share"] == 0.0, "a person told it to be filed"
+    share = client.get("/api/v1/statistics?all_cases=4").json()["share"]
+    assert share == {"ai_filed": 0, "by_hand_filed": 1, "all_filed": 4, "ai_share": 0.0}
+    assert figures["total"]["precision"] == 2 / 3
+    assert client.get("/api/v1/statistics/nonsense.csv").status_code == 404
+    assert client.get("/api/v1/statistics/incidents.parquet").content[:4] == b"PAR1"
     table = client.get("/api/v1/statistics/trend.csv")
     assert table.text.lstrip("\ufeff").splitlines()[1].split(",")[1:] == ["bike_misparked", "3", "2", "1", "1"]
 

@@ -3,9 +3,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from tests.scenarios.street_story import Story
 from vision.hub.statistics import Item, incidents_table, items, tables, to_csv, to_parquet
+from vision.storage.tables import IncidentRow
 
 STORIES = Path(__file__).parents[1] / "scenarios/stories"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -41,10 +43,12 @@ def test_what_people_filed_is_not_videos_share(tmp_path: Path) -> None:
 def made(n: int, **changes: object) -> Item:
     at = datetime(2026, 7, 1, n % 24, tzinfo=UTC)
     values: dict[str, object] = {
-        "id": str(n), "type": "garbage", "camera_id": f"c{n % 2}", "zone_id": "kerb", "district": "east",
+        "id": str(n), "type": "garbage", "subtype": "exposed_garbage", "standard_ref": "gbt30428-2013",
+        "event_code": "0110", "camera_id": f"c{n % 2}", "zone_id": "kerb", "district": "east",
         "grid_id": "", "shop_id": "", "longitude": 121.0 + 0.01 * (n % 2), "latitude": 31.0, "status": "closed",
         "verdict": "", "began_at": at, "confirmed_at": at, "ended_at": at + timedelta(minutes=10 * n),
         "warned": False, "filed": True, "by_hand": False, "to_alert_s": 180.0, "to_file_s": 5.0, "to_gone_s": 600.0 * n,
+        "stood_s": 180.0 + 600.0 * n,
     }  # fmt: skip
     return Item(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -62,7 +66,40 @@ def test_precision_and_false_alarms_by_camera() -> None:
 def test_the_ai_share_is_of_all_the_citys_cases() -> None:
     some = [made(0), made(1, by_hand=True), made(2, filed=False)]
     total = tables(some, 1.0, SHANGHAI, all_cases=10)["total"][0]
-    assert (total["ai_filed"], total["all_filed"], total["ai_share"]) == (1, 10, 0.1)
+    assert (total["ai_filed"], total["by_hand_filed"], total["all_filed"], total["ai_share"]) == (1, 1, 10, 0.1)
+    own = tables(some, 1.0, SHANGHAI)["total"][0]
+    assert (own["all_filed"], own["ai_share"]) == (2, 0.5)
+
+
+def test_silent_cameras_count_where_all_are_watched() -> None:
+    some = [made(0, verdict="reject"), made(1)]
+    told = tables(some, 2.0, SHANGHAI, cameras=10)
+    assert told["total"][0]["false_alarms_per_camera_day"] == 0.05
+    assert told["type"][0]["false_alarms_per_camera_day"] == 0.05
+    assert tables(some, 2.0, SHANGHAI)["total"][0]["false_alarms_per_camera_day"] == 0.25
+
+
+def test_a_rejected_suspicion_is_a_false_alarm_that_never_was_gone(tmp_path: Path) -> None:
+    story = Story(next(STORIES.glob("23_*.yaml")), tmp_path)
+    try:
+        story.play()
+        with story.database.transaction() as session:
+            row = session.scalars(select(IncidentRow)).first()
+            assert row is not None
+            row.status, row.verdict = "rejected", "reject"
+        with story.database.reading() as session:
+            (item,) = items(session, story.begin, story.end)
+    finally:
+        story.close()
+    assert (item.to_alert_s, item.to_gone_s, item.confirmed_at) == (None, None, item.began_at)
+
+
+def test_the_trend_has_a_row_a_day_and_type() -> None:
+    rows = tables([made(0, verdict="confirm"), made(20, filed=False)], 2.0, SHANGHAI)["trend"]
+    assert rows == [
+        {"day": "2026-07-01", "type": "garbage", "raised": 1, "confirmed": 1, "rejected": 0, "filed": 1},
+        {"day": "2026-07-02", "type": "garbage", "raised": 1, "confirmed": 0, "rejected": 0, "filed": 0},
+    ]
 
 
 def test_rankings_hours_and_cells() -> None:

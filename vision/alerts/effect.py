@@ -76,16 +76,23 @@ def effects(
     until: datetime,
     *,
     timezone: tzinfo,
-    grace_s: Callable[[str], float],
+    grace_s: Callable[[str, str, str], float],
     districts: Sequence[str] = (),
 ) -> Effects:
     """Of announcements made in [since, until) for incidents, in some districts or in all.
 
-    A warning worked when its incident ended as rectified within the type's grace after it, and no later warning was
+    A warning worked when its incident ended as rectified within its ladder's grace after it, and no later warning was
     given before that: the last word gets the credit. Incidents that an operator rejected count for nothing.
     """
     query = (
-        select(AnnouncementRow, IncidentRow.type, IncidentRow.status, IncidentRow.ended_at)
+        select(
+            AnnouncementRow,
+            IncidentRow.type,
+            IncidentRow.status,
+            IncidentRow.ended_at,
+            IncidentRow.camera_id,
+            IncidentRow.zone_id,
+        )
         .outerjoin(IncidentRow, IncidentRow.id == AnnouncementRow.incident_id)
         .where(AnnouncementRow.at >= since, AnnouncementRow.at < until)
         .order_by(AnnouncementRow.at, AnnouncementRow.id)
@@ -98,11 +105,11 @@ def effects(
     ]
     last = {row[0].incident_id: row[0].id for row in spoken}
     warnings = []
-    for announcement, type_, status, ended_at in spoken:
+    for announcement, type_, status, ended_at, camera_id, zone_id in spoken:
         after_s = None
         if status == IncidentStatus.RECTIFIED and ended_at and last[announcement.incident_id] == announcement.id:
             passed = ended_at - (announcement.at + timedelta(seconds=announcement.duration_s))
-            if passed <= timedelta(seconds=grace_s(type_)):
+            if passed <= timedelta(seconds=grace_s(type_, camera_id, zone_id)):
                 after_s = max(0.0, passed.total_seconds())
         hour = announcement.at.astimezone(timezone).hour
         warnings.append(_Warning(announcement.phrase_id or "", type_, hour, after_s))

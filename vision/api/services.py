@@ -1,6 +1,6 @@
 """What the API stands on: the hub's parts, handed over by the composition root."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -8,9 +8,11 @@ from vision.alerts.build import Loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.config.access import AccessConfig
 from vision.config.console import ConsoleConfig
+from vision.config.incidents import IncidentsConfig
 from vision.core.clock import Clock
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker
+from vision.hub.build import build_spoken_grace
 from vision.incidents.events import Event
 from vision.storage.database import Database
 from vision.streams.ptz import Preset
@@ -83,6 +85,7 @@ class ApiSettings:
     language: `zh` or `en`, until a person chooses.
     time_zone: IANA name; statistics cut their days in it.
     camera_metrics: whether /metrics has series for each camera.
+    grace_s: how long the ladder leaves after a loudspeaker spoke, by type, camera and zone.
     """
 
     name: str = "Streetward"
@@ -91,6 +94,7 @@ class ApiSettings:
     access: AccessConfig = field(default_factory=AccessConfig)
     console: ConsoleConfig = field(default_factory=ConsoleConfig)
     camera_metrics: bool = True
+    grace_s: Callable[[str, str, str], float] = field(default_factory=lambda: build_spoken_grace(IncidentsConfig()))
     version: str = "0.1.0"
 
 

@@ -350,15 +350,54 @@ class TrendPoint(Wire):
     filed: int
 
 
-class TypeFigures(Wire):
-    type: ViolationType
+class Figures(Wire):
+    """Counts, shares and times of a set of incidents; null where nothing is known yet."""
+
     raised: int
     open: int
     confirmed: int
     rejected: int
     filed: int
     precision: float | None = Field(description="Confirmed of all judged; null while none is judged.")
-    median_gone_s: float | None = Field(description="Median seconds from first seen to gone.")
+    false_alarms_per_camera_day: float | None = Field(description="Rejected, by enabled cameras and days.")
+    rectified_after_warning: float | None = Field(description="Of those warned and ended: gone without a case.")
+    median_to_alert_s: float | None = Field(description="First seen to alert, dwell included.")
+    median_to_file_s: float | None = Field(description="Alert to the platform's yes.")
+    median_to_gone_s: float | None = Field(description="Alert to gone.")
+    p90_to_gone_s: float | None = Field(description="The same, for nine of ten.")
+    median_gone_s: float | None = Field(description="First seen to gone.")
+
+
+class TypeFigures(Figures):
+    type: ViolationType
+
+
+class CameraFigures(Wire):
+    camera: str
+    type: ViolationType
+    raised: int
+    confirmed: int
+    rejected: int
+    precision: float | None
+    false_alarms_per_camera_day: float | None
+
+
+class HeatCell(Wire):
+    """A square of 100 m by its middle (WGS-84)."""
+
+    longitude: float
+    latitude: float
+    type: ViolationType
+    raised: int
+
+
+class FiledShare(Wire):
+    """How many of the filed cases video found and filed by itself; a case that an operator told to be filed is not."""
+
+    ai_filed: int
+    by_hand_filed: int = Field(description="Filed because an operator told to.")
+    all_filed: int = Field(description="The hub's own cases, or the city's number as given by `all_cases`.")
+    ai_share: float | None
 
 
 class RankItem(Wire):
@@ -383,7 +422,11 @@ class Statistics(Wire):
     trend: list[TrendPoint]
     hours: dict[str, list[int]] = Field(description="Raised per hour of the day (24 numbers), by type.")
     ranking: dict[str, list[RankItem]] = Field(description="By zone, camera, grid, shop and district, most first.")
+    cameras: list[CameraFigures] = Field(description="Precision by camera and type, most raised first.")
+    cells: list[HeatCell] = Field(description="A heat map, most raised first.")
+    total: Figures
     ai_share: float | None = Field(description="Share of the filed cases that no person asked for.")
+    share: FiledShare
     speakers: SpeakerEffect
 
 

@@ -31,7 +31,7 @@ from vision.core.clock import Clock, SystemClock
 from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
-from vision.hub.build import build_incidents
+from vision.hub.build import build_incidents, build_spoken_grace
 from vision.hub.incidents import IncidentService
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
@@ -175,6 +175,7 @@ def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, lou
             access=city.access,
             console=city.console,
             camera_metrics=city.server.camera_metrics,
+            grace_s=build_spoken_grace(city.incidents),
         ),
         announcements=loudspeakers.desk,
         loudspeakers=loudspeakers,

@@ -65,6 +65,19 @@ def build_zone_ladders(config: IncidentsConfig) -> dict[tuple[str, str, Violatio
     return found
 
 
+def build_spoken_grace(config: IncidentsConfig) -> Callable[[str, str, str], float]:
+    """How long a zone's ladder leaves after a loudspeaker spoke, in seconds, by type, camera and zone."""
+    types, zones = build_ladders(config), build_zone_ladders(config)
+
+    def grace_s(type_: str, camera_id: str, zone_id: str) -> float:
+        kind = ViolationType(type_)
+        ladder = zones.get((camera_id, zone_id, kind)) or types[kind]
+        spoken = [rung.grace_s for rung in ladder.rungs if rung.action is Action.SPEAK]
+        return max(spoken or [rung.grace_s for rung in ladder.rungs], default=0.0)
+
+    return grace_s
+
+
 @dataclass(frozen=True, slots=True)
 class Incidents:
     """The parts of the hub that make incidents, put together."""

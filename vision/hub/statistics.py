@@ -7,18 +7,20 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from vision.core.errors import NotThereError
+from vision.core.findings import ViolationType
 from vision.core.incidents import IncidentStatus, Verdict
 from vision.storage.tables import CaseRow, IncidentRow, LogRow
 
 Table = list[dict[str, Any]]
 _NEVER_RAISED = frozenset({IncidentStatus.SUSPECTED.value, IncidentStatus.LAPSED.value})
+_GONE = frozenset({IncidentStatus.CLOSED.value, IncidentStatus.RECTIFIED.value})
 _CELL_M = 100.0
 _METRES_PER_DEGREE = 111_195.0
 
@@ -28,13 +30,18 @@ class Item:
     """One raised incident, as far as statistics need it. Durations in seconds, None while they have not ended.
 
     Attributes:
-        to_alert_s: from first seen to the alert, dwell included; `to_file_s` from the alert to the platform's yes;
-            `to_gone_s` from the alert to the first look that did not see it any more.
+        to_alert_s: from first seen to the alert, dwell included; None when it was rejected before its dwell was over.
+            `to_file_s` from the alert to the platform's yes; `to_gone_s` from the alert to the first look that did not
+            see it any more, and `stood_s` the same from first seen: both None for what did not go.
+        confirmed_at: when it became a violation; for one rejected before that, when it was first seen.
         by_hand: an operator asked for the case.
     """
 
     id: str
     type: str
+    subtype: str
+    standard_ref: str
+    event_code: str
     camera_id: str
     zone_id: str
     district: str
@@ -50,24 +57,33 @@ class Item:
     warned: bool
     filed: bool
     by_hand: bool
-    to_alert_s: float
+    to_alert_s: float | None
     to_file_s: float | None
     to_gone_s: float | None
+    stood_s: float | None
+
+
+_RAISED_AT = func.coalesce(IncidentRow.confirmed_at, IncidentRow.began_at)
 
 
 def items(session: Session, since: datetime, until: datetime, districts: Sequence[str] = ()) -> list[Item]:
-    """Incidents that became violations in [since, until), oldest first; of every district when none is named."""
-    query = select(IncidentRow).where(
-        IncidentRow.confirmed_at >= since,
-        IncidentRow.confirmed_at < until,
-        IncidentRow.status.notin_(_NEVER_RAISED),
-    )
+    """Incidents raised in [since, until), oldest first; of every district when none is named.
+
+    Raised means: became a violation, or was rejected by an operator while still a suspicion.
+    """
+    columns = (getattr(IncidentRow, name) for name in _COLUMNS)  # whole rows would carry the life-cycle's memory along
+    query = select(*columns).where(since <= _RAISED_AT, until > _RAISED_AT, IncidentRow.status.notin_(_NEVER_RAISED))
     if districts:
         query = query.where(IncidentRow.district.in_(districts))
-    rows = session.scalars(query.order_by(IncidentRow.confirmed_at)).all()
+    rows = session.execute(query.order_by(_RAISED_AT)).all()
     filed = _first(session, select(CaseRow.incident_id, func.min(CaseRow.filed_at)), CaseRow.incident_id, since, until)
     told = _logged(session, since, until)
-    return [_item(row, filed.get(row.id), told.get(row.id, frozenset())) for row in rows if row.confirmed_at]
+    return [_item(row, filed.get(row.id), told.get(row.id, frozenset())) for row in rows]
+
+
+_POSITION = ("longitude", "latitude")
+_SAME = ("id", "type", "subtype", "standard_ref", "event_code", "camera_id", "zone_id", "district", *_POSITION)
+_COLUMNS = (*_SAME, "status", "grid_id", "shop_id", "verdict", "began_at", "confirmed_at", "ended_at")
 
 
 def _first(session: Session, query: Any, key: Any, since: datetime, until: datetime) -> dict[str, datetime]:
@@ -93,86 +109,119 @@ def _logged(session: Session, since: datetime, until: datetime) -> dict[str, fro
     return {key: frozenset(value) for key, value in found.items()}
 
 
-def _item(row: IncidentRow, filed_at: datetime | None, told: frozenset[str]) -> Item:
-    assert row.confirmed_at is not None
+def _item(row: Any, filed_at: datetime | None, told: frozenset[str]) -> Item:
+    raised_at = row.confirmed_at or row.began_at
+    gone = row.ended_at is not None and row.status in _GONE
     return Item(
-        id=row.id,
-        type=row.type,
-        camera_id=row.camera_id,
-        zone_id=row.zone_id,
-        district=row.district,
+        **{name: getattr(row, name) for name in _SAME},
         grid_id=row.grid_id or "",
         shop_id=row.shop_id or "",
-        longitude=row.longitude,
-        latitude=row.latitude,
         status=row.status,
         verdict=row.verdict or "",
         began_at=row.began_at,
-        confirmed_at=row.confirmed_at,
+        confirmed_at=raised_at,
         ended_at=row.ended_at,
         warned="warned" in told,
         filed=filed_at is not None,
         by_hand="by_hand" in told,
-        to_alert_s=(row.confirmed_at - row.began_at).total_seconds(),
-        to_file_s=None if filed_at is None else (filed_at - row.confirmed_at).total_seconds(),
-        to_gone_s=None if row.ended_at is None else (row.ended_at - row.confirmed_at).total_seconds(),
+        to_alert_s=None if row.confirmed_at is None else (row.confirmed_at - row.began_at).total_seconds(),
+        to_file_s=None if filed_at is None else (filed_at - raised_at).total_seconds(),
+        to_gone_s=(row.ended_at - raised_at).total_seconds() if gone else None,
+        stood_s=(row.ended_at - row.began_at).total_seconds() if gone else None,
     )
 
 
-def tables(found: Sequence[Item], days: float, zone: tzinfo, *, all_cases: int | None = None) -> dict[str, Table]:
+def tables(
+    found: Sequence[Item], days: float, zone: tzinfo, *, all_cases: int | None = None, cameras: int | None = None
+) -> dict[str, Table]:
     """Every table by name.
 
     Args:
         found: what `items` gave.
         days: how many days it covers.
-        zone: where the hours of the day are counted.
+        zone: where days and their hours are counted.
         all_cases: cases that the city filed from every source in that time, for the AI share; its platform knows.
+        cameras: how many were watched, silent ones included, for false alarms per camera-day of the whole and of each
+            type; those that raised something when it is not told, as in every other table.
     """
     return {
-        "total": [_figures(found, days) | _share(found, all_cases)],
-        "type": _by(found, days, lambda item: {"type": item.type}),
+        "total": [_figures(found, days, cameras) | _share(found, all_cases)],
+        "type": _by(found, days, lambda item: {"type": item.type}, cameras=cameras),
+        "trend": _trend(found, zone),
+        "zone": _by(found, days, lambda item: {"zone": f"{item.camera_id}/{item.zone_id}"}),
         "grid": _by(found, days, lambda item: {"grid": item.grid_id}, skip_empty="grid"),
         "shop": _by(found, days, lambda item: {"shop": item.shop_id}, skip_empty="shop"),
-        "district": _by(found, days, lambda item: {"district": item.district}),
+        "district": _by(found, days, lambda item: {"district": item.district}, skip_empty="district"),
         "camera": _by(found, days, lambda item: {"camera": item.camera_id, "type": item.type}),
+        "camera_total": _by(found, days, lambda item: {"camera": item.camera_id}),
         "hour": _hours(found, zone),
         "cell": _cells(found),
+        "incidents": incidents_table(found),
     }
 
 
-def _figures(found: Sequence[Item], days: float) -> dict[str, Any]:
+def _figures(found: Sequence[Item], days: float, cameras: int | None = None) -> dict[str, Any]:
     confirmed = sum(item.verdict == Verdict.CONFIRM for item in found)
     rejected = sum(item.verdict == Verdict.REJECT for item in found)
     warned = [item for item in found if item.warned and item.ended_at is not None]
-    cameras = len({item.camera_id for item in found})
+    watched = len({item.camera_id for item in found}) if cameras is None else cameras
     return {
         "raised": len(found),
+        "open": sum(item.ended_at is None for item in found),
         "confirmed": confirmed,
         "rejected": rejected,
         "precision": _ratio(confirmed, confirmed + rejected),
-        "false_alarms_per_camera_day": _ratio(rejected, cameras * days),
+        "false_alarms_per_camera_day": _ratio(rejected, watched * days),
         "filed": sum(item.filed for item in found),
         "rectified_after_warning": _ratio(sum(i.status == IncidentStatus.RECTIFIED for i in warned), len(warned)),
         "median_to_alert_s": _median(item.to_alert_s for item in found),
-        "median_to_file_s": _median(item.to_file_s for item in found if item.to_file_s is not None),
-        "median_to_gone_s": _median(item.to_gone_s for item in found if item.to_gone_s is not None),
+        "median_to_file_s": _median(item.to_file_s for item in found),
+        "median_to_gone_s": _median(item.to_gone_s for item in found),
         "p90_to_gone_s": _p90([item.to_gone_s for item in found if item.to_gone_s is not None]),
+        "median_gone_s": _median(item.stood_s for item in found),
     }
 
 
 def _share(found: Sequence[Item], all_cases: int | None) -> dict[str, Any]:
-    """Of the city's filed cases, those that video found by itself (视频发现)."""
+    """Of the city's filed cases, those that video found and filed by itself (视频发现).
+
+    The whole is every case that this hub filed, those that an operator told it to file included, or, where the city
+    tells how many it has from every source (telephone, patrols, video), that number.
+    """
+    filed = sum(item.filed for item in found)
     own = sum(item.filed and not item.by_hand for item in found)
-    whole = sum(item.filed for item in found) if all_cases is None else all_cases
-    return {"ai_filed": own, "all_filed": whole, "ai_share": _ratio(own, whole)}
+    whole = filed if all_cases is None else all_cases
+    return {"ai_filed": own, "by_hand_filed": filed - own, "all_filed": whole, "ai_share": _ratio(own, whole)}
 
 
-def _by(found: Iterable[Item], days: float, key: Callable[[Item], Mapping[str, str]], *, skip_empty: str = "") -> Table:
+def _trend(found: Iterable[Item], zone: tzinfo) -> Table:
+    """One row a day and type."""
+    days: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for item in found:
+        count = days[item.confirmed_at.astimezone(zone).date().isoformat(), item.type]
+        count["raised"] += 1
+        count["confirmed"] += item.verdict == Verdict.CONFIRM
+        count["rejected"] += item.verdict == Verdict.REJECT
+        count["filed"] += item.filed
+    return [
+        {"day": day, "type": kind, **{key: count[key] for key in ("raised", "confirmed", "rejected", "filed")}}
+        for (day, kind), count in sorted(days.items())
+    ]
+
+
+def _by(
+    found: Iterable[Item],
+    days: float,
+    key: Callable[[Item], Mapping[str, str]],
+    *,
+    skip_empty: str = "",
+    cameras: int | None = None,
+) -> Table:
     """One row a key, most raised first."""
     groups: dict[Hashable, list[Item]] = defaultdict(list)
     for item in found:
         groups[tuple(key(item).items())].append(item)
-    rows = [dict(key(group[0])) | _figures(group, days) for group in groups.values()]
+    rows = [dict(key(group[0])) | _figures(group, days, cameras) for group in groups.values()]
     if skip_empty:
         rows = [row for row in rows if row[skip_empty]]
     return sorted(rows, key=lambda row: (-row["raised"], str(row)))
@@ -181,11 +230,9 @@ def _by(found: Iterable[Item], days: float, key: Callable[[Item], Mapping[str, s
 def _hours(found: Iterable[Item], zone: tzinfo) -> Table:
     """24 rows; how many of each type were raised in that hour of the day."""
     counts: Counter[tuple[int, str]] = Counter()
-    types: set[str] = set()
     for item in found:
         counts[item.confirmed_at.astimezone(zone).hour, item.type] += 1
-        types.add(item.type)
-    return [{"hour": hour, **{kind: counts[hour, kind] for kind in sorted(types)}} for hour in range(24)]
+    return [{"hour": hour, **{kind.value: counts[hour, kind.value] for kind in ViolationType}} for hour in range(24)]
 
 
 def _cells(found: Iterable[Item]) -> Table:
@@ -218,8 +265,8 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _median(values: Iterable[float]) -> float | None:
-    known = list(values)
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
@@ -259,3 +306,7 @@ def to_parquet(table: Table) -> bytes:
     out = io.BytesIO()
     pl.DataFrame(table, infer_schema_length=None).write_parquet(out)
     return out.getvalue()
+
+
+TABLES = frozenset(tables((), 1.0, UTC))
+"""Names of the tables."""

@@ -25,7 +25,6 @@ from vision.config.base import Id
 from vision.config.speakers import PhraseConfig
 from vision.core.errors import NotThereError
 from vision.core.findings import ViolationType
-from vision.incidents.ladder import DEFAULT_LADDERS
 from vision.storage.tables import AnnouncementRow, IncidentRow
 
 router = APIRouter(tags=["speakers"], responses=RESPONSES)
@@ -112,7 +111,9 @@ def get_effect(
         raise HTTPException(422, "since and until should carry their zone, since the earlier")
     zone = ZoneInfo(hub.services.settings.time_zone)
     with hub.services.database.reading() as session:
-        found = effects(session, begin, end, timezone=zone, grace_s=_grace_s, districts=who.districts)
+        found = effects(
+            session, begin, end, timezone=zone, grace_s=hub.services.settings.grace_s, districts=who.districts
+        )
     return send(request, found.to_record())
 
 
@@ -208,8 +209,3 @@ def _item(phrase: Phrase, origins: Mapping[str, str]) -> dict[str, Any]:
         "recorded": phrase.clip_key is not None,
         "origin": origins.get(phrase.id, "shipped"),
     }
-
-
-def _grace_s(type_: str) -> float:
-    ladder = DEFAULT_LADDERS[ViolationType(type_)]
-    return max((rung.grace_s for rung in ladder.rungs), default=0.0)
