@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from vision.config.incidents import IncidentsConfig
 from vision.core.findings import ViolationType
 from vision.core.registry import Camera, Hours, Speaker, View, Zone, ZoneKind
-from vision.hub.build import build_colours, build_ladders, build_rejects, build_zone_ladders
+from vision.hub.build import build_colours, build_ladders, build_rejects, build_spoken_grace, build_zone_ladders
 from vision.hub.places import GridIndex
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.ladder import Action, Review, Rung
@@ -102,3 +102,16 @@ def test_an_empty_section_is_a_whole_configuration() -> None:
     assert build_ladders(config)[ViolationType.BIKE_MISPARKED].rungs[0].grace_s == 900.0
     assert build_rejects(config).count == 3
     assert build_colours(config).colours == ("yellow", "green", "red")
+
+
+def test_the_grace_after_words_is_the_configured_ladders() -> None:
+    config = IncidentsConfig.model_validate(
+        {
+            "out_of_store": {"steps": [{"do": "speak", "grace_s": 300}, {"do": "file"}]},
+            "zones": {"gate/kerb": {"steps": [{"do": "speak", "grace_s": 120}, {"do": "file"}]}},
+        }
+    )
+    grace_s = build_spoken_grace(config)
+    assert grace_s("out_of_store", "gate", "kerb") == 120.0
+    assert grace_s("out_of_store", "gate", "door") == 300.0
+    assert grace_s("bike_misparked", "gate", "door") == 900.0  # speaks by hand only: as long as its notice leaves
