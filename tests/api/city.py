@@ -1,5 +1,6 @@
 """What the API's and the console's tests stand on: a small city in a temporary folder, and incidents written into it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -212,6 +213,29 @@ class City:
         fields.update(values)
         with self.database.transaction() as session:
             session.add(CaseRow(incident_id=incident_id, **fields))
+
+    def add_clip(self, incident_id: str, data: bytes) -> str:
+        """A clip of evidence as the worker keeps it; its id."""
+        now, key = self.clock.now(), f"2026/07/01/gate/{digest(incident_id)[:16]}.mp4"
+        self.blobs.put(key, data, media_type="video/mp4")
+        sha = hashlib.sha256(data).hexdigest()
+        with self.database.transaction() as session:
+            session.add(
+                EvidenceRow(
+                    id=key,
+                    incident_id=incident_id,
+                    role="clip",
+                    media_type="video/mp4",
+                    sha256=sha,
+                    size=len(data),
+                    camera_id="gate",
+                    view_id="main",
+                    captured_at=now,
+                    time_source="camera",
+                    received_at=now,
+                )
+            )
+        return key
 
     def _picture(self, row: IncidentRow, role: str, at: datetime) -> EvidenceRow:
         data = street_picture(row.id, boxed=role == "annotated")

@@ -97,6 +97,15 @@ class Store:
                 )
             )
 
+    def clip(self, incident: str, data: bytes) -> None:
+        now = self.outbox.clock.now()
+        self.blobs.put(f"{incident}.mp4", data, media_type="video/mp4")
+        sha = hashlib.sha256(data).hexdigest()
+        kind = {"role": "clip", "media_type": "video/mp4", "sha256": sha, "size": len(data)}
+        seen = {"camera_id": "gate", "view_id": "main", "captured_at": now, "time_source": "camera"}
+        with self.outbox.database.transaction() as session:
+            session.add(EvidenceRow(id=f"{incident}.mp4", incident_id=incident, received_at=now, **kind, **seen))
+
     def export(self, name: str) -> Path:
         exported = self.exporter.export(name)
         path = self.folder / exported.name
@@ -133,6 +142,20 @@ def test_a_package_holds_the_originals_and_verifies(store: Store) -> None:
     assert {file["model"] for file in manifest["files"]} == {"street-n 1.0"}
     assert manifest["log"][0]["zh"] == "发现垃圾"
     assert stored["made/case.pdf"].startswith(b"%PDF")
+
+
+def test_the_clip_is_sealed_and_goes_along_but_is_not_published(store: Store) -> None:
+    name = store.incident("inc-1")
+    store.clip(name, b"as the camera sent it")
+    path = store.export(name)
+    assert verify([path]).problems == []
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        (clip,) = (file for file in manifest["files"] if file["role"] == "clip")
+        assert archive.read(clip["name"]) == b"as the camera sent it"
+    published = store.exporter.export(name, publish=True)
+    with zipfile.ZipFile(BytesIO(published.data)) as archive:
+        assert not [entry for entry in archive.namelist() if entry.endswith(".mp4")]
 
 
 def test_the_same_package_twice_is_the_same_bytes(store: Store) -> None:

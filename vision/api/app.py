@@ -14,6 +14,7 @@ from vision.api import problems
 from vision.api.access import Admission
 from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
+from vision.api.clips import BrowserClips
 from vision.api.context import Context
 from vision.api.fleet import Fleet
 from vision.api.headers import SecureHeaders, content_policy
@@ -74,6 +75,7 @@ def create_app(services: HubServices) -> FastAPI:
         accounts=Accounts(services.database, services.clock, access),
         attempts=Attempts(services.clock, access.login_attempts),
         thumbnails=Thumbnails(),
+        clips=BrowserClips(),
         fleet=Fleet(services.registry),
         shifts=Shifts(services.database, services.clock),
     )

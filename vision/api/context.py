@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
+from vision.api.clips import BrowserClips
 from vision.api.fleet import Fleet
 from vision.api.identity import Identity
 from vision.api.passwords import Attempts
@@ -23,6 +24,7 @@ class Context:
     accounts: Accounts
     attempts: Attempts
     thumbnails: Thumbnails
+    clips: BrowserClips
     fleet: Fleet
     shifts: Shifts
 

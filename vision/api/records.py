@@ -91,6 +91,7 @@ def case_item(case: CaseRow | None) -> dict[str, Any] | None:
         "filed_at": iso(case.filed_at),
         "handled_at": iso(case.handled_at),
         "closed_at": iso(case.closed_at),
+        "disagrees": {key: told[key] for key in ("zh", "en")} if (told := case.detail.get("disagrees")) else None,
     }
 
 

@@ -45,6 +45,7 @@ class CaseItem(Wire):
     filed_at: datetime | None = None
     handled_at: datetime | None = None
     closed_at: datetime | None = None
+    disagrees: Words | None = Field(None, description="How what video proved and what the platform says differ.")
 
 
 class EvidenceItem(Wire):
@@ -165,6 +166,7 @@ class IncidentDetail(IncidentItem):
     witnesses: list[WitnessItem]
     announcements: list[AnnouncementItem]
     comments: list[CommentItem]
+    ground: list[tuple[float, float]] = Field(description="The zone's outline on the ground, WGS-84; empty if unknown.")
     similar: list[SimilarItem] = Field(description="Earlier ones of the same place and type, newest first.")
 
 

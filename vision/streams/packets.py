@@ -139,6 +139,20 @@ def _index_first(pictures: int) -> dict[str, str]:
     return {"moov_size": str(4096 + 40 * pictures)}
 
 
+def playable(clip: bytes) -> bytes:
+    """The clip itself when it is H.264, which every browser plays; else its copy.
+
+    Raises:
+        SourceError: the clip cannot be read.
+    """
+    try:
+        with av.open(io.BytesIO(clip), "r") as container:
+            codec = container.streams.video[0].codec_context.name
+    except (av.error.FFmpegError, IndexError) as error:
+        raise SourceError(f"cannot read the clip: {getattr(error, 'strerror', 'no video in it')}") from None
+    return clip if codec == "h264" else browser_copy(clip)
+
+
 def browser_copy(clip: bytes, *, longest_px: int = 1280, kbit_s: int = 2000) -> bytes:
     """An H.264 copy that every browser plays. For showing; the evidence stays the original.
 

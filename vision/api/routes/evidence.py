@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from sqlalchemy import select
 
 from vision.api.access import Principal, Scope, needs
-from vision.api.conditional import send_bytes
+from vision.api.conditional import send_bytes, send_part
 from vision.api.context import Hub
 from vision.api.problems import RESPONSES
 from vision.core.errors import NotThereError
@@ -18,7 +18,11 @@ WIDTHS_PX = (160, 320, 640, 960)
 
 @router.get(
     "/{evidence_id:path}",
-    responses={200: {"description": "The file.", "content": {"image/jpeg": {}, "video/mp4": {}}}},
+    responses={
+        200: {"description": "The file.", "content": {"image/jpeg": {}, "video/mp4": {}}},
+        206: {"description": "The part of a clip that Range asks for.", "content": {"video/mp4": {}}},
+        416: {"description": "The clip has no such part."},
+    },
     response_class=Response,
 )
 def get_evidence(
@@ -28,10 +32,11 @@ def get_evidence(
     request: Request,
     evidence_id: str,
     width: Annotated[int | None, Query(description="160, 320, 640 or 960: a smaller copy of a picture.")] = None,
+    browser: Annotated[bool, Query(description="A clip as every browser plays it: H.265 as an H.264 copy.")] = False,
     reason: Annotated[str, Query(max_length=200, description="Why you look; kept in the audit log.")] = "",
     x_reason: Annotated[str, Header(max_length=200)] = "",
 ) -> Response:
-    """One file of evidence, whole and unchanged (or a small copy of a picture, with `width`)."""
+    """One file of evidence, whole and unchanged (or a copy for showing, with `width` or `browser`)."""
     if width is not None and width not in WIDTHS_PX:
         raise HTTPException(422, f"width should be one of {', '.join(map(str, WIDTHS_PX))}, got {width}")
     why = reason or x_reason
@@ -50,6 +55,11 @@ def get_evidence(
     hub.audit.look(who.actor, row.id, reason=why, detail={"incident": row.incident_id, "role": row.role})
     etag = f'"{row.sha256[:24]}{f"-{width}" if width else ""}"'
     cache = "private, max-age=600"
+    if row.media_type.startswith("video/"):
+        clip = hub.services.blobs.get(row.id)
+        shown = hub.clips.get(row.id, clip) if browser else clip
+        tag = etag if shown is clip else f'"{row.sha256[:24]}-h264"'
+        return send_part(request, shown, media_type=row.media_type, etag=tag, cache=cache)
     if width is None or not row.media_type.startswith("image/"):
         return send_bytes(request, hub.services.blobs.get(row.id), media_type=row.media_type, etag=etag, cache=cache)
     small = hub.thumbnails.get(row.id, width)

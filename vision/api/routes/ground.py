@@ -62,7 +62,7 @@ def list_bays(hub: Hub, who: Reader, request: Request) -> Response:
 
 
 def _bay(camera: Camera, view: View, zone: Zone, counted: tuple[int, datetime] | None) -> dict[str, Any]:
-    ground = _on_the_ground(view, zone)
+    ground = outline(view, zone)
     return {
         "id": f"{camera.id}/{zone.id}",
         "name": zone.name or zone.id,
@@ -77,8 +77,8 @@ def _bay(camera: Camera, view: View, zone: Zone, counted: tuple[int, datetime] |
     }
 
 
-def _on_the_ground(view: View, zone: Zone) -> list[tuple[float, float]]:
-    """The bay's outline: as given, else by the view's calibration, else unknown."""
+def outline(view: View, zone: Zone) -> list[tuple[float, float]]:
+    """A zone's outline on the ground: as given, else by the view's calibration, else unknown."""
     if zone.ground:
         return list(zone.ground)
     if len(view.calibration) < 4:

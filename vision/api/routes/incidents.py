@@ -21,6 +21,7 @@ from vision.api.records import (
     iso,
     items,
 )
+from vision.api.routes.ground import outline
 from vision.cases.deadlines import due_by
 from vision.core.errors import NotThereError
 from vision.core.findings import ViolationType
@@ -92,7 +93,7 @@ def get_incident(hub: Hub, who: Reader, request: Request, incident_id: str) -> R
     with hub.services.database.reading() as session:
         row = _seen(session, who, incident_id)
         body = items(session, [row], hub.services.clock.now())[0] | _detail(session, row)
-    return send(request, body)
+    return send(request, body | {"ground": _ground(hub, row)})
 
 
 @router.post("/{incident_id}/verdict", status_code=202, response_model=wire.Accepted)
@@ -165,6 +166,13 @@ def _seen(session: Session, who: Principal, incident_id: str) -> IncidentRow:
     if row is None or not who.sees(row.district):
         raise NotThereError(f"there is no incident {incident_id}")
     return row
+
+
+def _ground(hub: Context, row: IncidentRow) -> list[tuple[float, float]]:
+    """The zone's outline on the ground; empty when it is not known or the zone is there no more."""
+    camera = hub.fleet.cameras().get(row.camera_id)
+    views = [view for view in camera.views if view.id == row.view_id] if camera is not None else []
+    return next((outline(view, zone) for view in views for zone in view.zones if zone.id == row.zone_id), [])
 
 
 def _states(status: list[str]) -> list[str]:

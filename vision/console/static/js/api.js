@@ -66,6 +66,6 @@ export function query(values) {
   return text ? `?${text}` : "";
 }
 
-export function evidenceUrl(id, { width, reason = "review" } = {}) {
-  return `${BASE}/evidence/${id.split("/").map(encodeURIComponent).join("/")}${query({ width, reason })}`;
+export function evidenceUrl(id, { width, browser, reason = "review" } = {}) {
+  return `${BASE}/evidence/${id.split("/").map(encodeURIComponent).join("/")}${query({ width, browser, reason })}`;
 }

@@ -4,6 +4,7 @@ import { evidenceUrl, get, post } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { lasted, t, when, words } from "./i18n.js";
 import { caseChip, colourChip, kindName, picked, statusChip } from "./labels.js";
+import { miniMap } from "./minimap.js";
 import { zoomable } from "./picture.js";
 import { fail, toast } from "./toast.js";
 
@@ -37,6 +38,7 @@ export class IncidentView {
       this.detail = detail;
       this.item = detail;
       this.paint();
+      if (this.wide && !this.shownPlace && location.hash) { this.shownPlace = true; const place = document.getElementById(location.hash.slice(1)); place?.classList.add("target"); place?.scrollIntoView({ block: "center" }); }
     } catch (error) {
       if (error.status === 404) this.clear(); else fail(error);
     }
@@ -76,7 +78,8 @@ export class IncidentView {
 
   clip() {
     const clip = this.detail?.evidence.find((e) => e.media_type.startsWith("video/"));
-    return clip && h("video", { class: "clip-video", controls: true, preload: "none", src: evidenceUrl(clip.id) });
+    return clip && h("figure", {}, h("video", { class: "clip-video", controls: true, preload: "metadata", src: evidenceUrl(clip.id, { browser: true }) }),
+      h("figcaption", { class: "tiny muted line" }, t("clip"), when(clip.captured_at, { date: "full" }), h("a", { class: "right", href: evidenceUrl(clip.id), download: `${this.item.id}.mp4` }, t("original"))));
   }
 
   bar(item) {
@@ -103,14 +106,16 @@ export class IncidentView {
           row(item.ended_at ? t("ended") : t("lasting"), item.ended_at ? when(item.ended_at, { date: "full" }) : lasted(item.began_at)),
           row(t("last_seen"), when(item.last_seen_at)),
           row(t("camera"), h("a", { href: `/console/wall?camera=${encodeURIComponent(item.camera_id)}` }, this.app.cameraName(item.camera_id))),
-          row(t("zone"), item.zone_id), row(t("grid"), item.grid_id),
+          row(t("zone"), this.app.actions.may("registry:write") ? h("a", { href: `/console/zones/${encodeURIComponent(item.camera_id)}` }, item.zone_id) : item.zone_id),
+          row(t("grid"), item.grid_id && h("a", { href: `/console/queue?tab=all&grid=${encodeURIComponent(item.grid_id)}` }, item.grid_id)),
           row(t("shop"), item.shop_id && h("span", { class: "line" }, item.shop_id, colourChip(item.colour))),
           row(t("confidence"), item.confidence ? `${Math.round(item.confidence * 100)} %` : null),
           row(t("objects"), item.object_count || null)),
+        this.map(item),
         h("h2", { class: "sub" }, t("cases")), this.cases(detail?.cases ?? (item.case ? [item.case] : [])),
-        detail && detail.witnesses.length > 1 && [h("h2", { class: "sub" }, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", {}, `${this.app.cameraName(w.camera_id)} · ${when(w.last_seen_at)}`)))],
+        detail && detail.witnesses.length > 1 && [h("h2", { class: "sub" }, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", { class: "small" }, h("a", { href: `/console/wall?camera=${encodeURIComponent(w.camera_id)}` }, this.app.cameraName(w.camera_id)), ` · ${when(w.first_seen_at)} – ${when(w.last_seen_at)}`)))],
         detail && detail.similar.length > 0 && [h("h2", { class: "sub" }, t("similar")), h("ul", { class: "similar" }, detail.similar.map((s) =>
-          h("li", { class: "line" }, h("a", { href: `/console/incidents/${s.id}` }, when(s.began_at, { date: "full" })), statusChip(s.status))))]),
+          h("li", { class: "line" }, h("a", { href: `/console/incidents/${s.id}` }, when(s.began_at, { date: "full" })), statusChip(s.status), s.verdict && h("span", { class: "chip" }, t(`verdict_${s.verdict}`)), s.ended_at && h("span", { class: "tiny muted" }, lasted(s.began_at, s.ended_at)))))]),
       h("section", {}, h("h2", { class: "sub" }, t("story")), detail ? this.story(detail) : null,
         detail && detail.announcements.length > 0 && [h("h2", { class: "sub" }, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
           h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`,
@@ -121,13 +126,28 @@ export class IncidentView {
   cases(cases) {
     if (!cases.length) return h("p", { class: "muted small" }, t("no_case"));
     return h("ul", { class: "cases" }, cases.map((c) => h("li", {},
-      h("div", { class: "line wrap" }, h("span", {}, c.platform), caseChip(c), c.due_at && h("span", { class: new Date(c.due_at) < new Date() && !c.closed_at ? "chip red" : "chip" }, `${t("due")} ${when(c.due_at)}`)),
+      h("div", { class: "line wrap" }, h("span", {}, c.platform), caseChip(c), c.due_at && this.deadline(c)),
+      c.disagrees && h("p", { class: "small disagrees" }, words(c.disagrees)),
       (c.platform_status || c.reason) && h("p", { class: "small muted" }, [c.platform_status, c.reason].filter(Boolean).join(" · ")))));
   }
 
+  deadline(c) {
+    const due = new Date(c.due_at), late = !c.closed_at && due < new Date();
+    const left = c.closed_at ? "" : late ? t("overdue_by", { time: lasted(c.due_at) }) : t("due_in", { time: lasted(new Date().toISOString(), c.due_at) });
+    return h("span", { class: late ? "chip red" : "chip" }, [`${t("due")} ${when(c.due_at)}`, left].filter(Boolean).join(" · "));
+  }
+
+  // Where it is, its cameras and its zone's ground; nothing when nobody knows where that is.
+  map(item) {
+    const ids = new Set([item.camera_id, ...(this.detail?.witnesses ?? []).map((w) => w.camera_id)]);
+    const seen = [...ids].map((id) => this.app.cameras.get(id)).filter((c) => c?.position).map((c) => ({ position: c.position, name: c.name, first: c.id === item.camera_id }));
+    const at = item.longitude != null ? [item.longitude, item.latitude] : seen[0]?.position;
+    return this.detail && at ? miniMap(this.app, { at, seen, ground: this.detail.ground }) : null;
+  }
+
   story(detail) {
-    return h("ol", { class: "story" }, detail.log.map((entry) => h("li", {},
-      h("time", { class: "mono tiny", datetime: entry.wall_at, title: entry.wall_at }, when(entry.wall_at)),
+    return h("ol", { class: "story" }, detail.log.map((entry) => h("li", { id: `step-${entry.seq}` },
+      h("a", { class: "step", href: `/console/incidents/${this.item.id}#step-${entry.seq}` }, h("time", { class: "mono tiny", datetime: entry.wall_at, title: entry.wall_at }, when(entry.wall_at))),
       h("div", {}, h("div", { class: "line wrap" }, statusChip(entry.to_status), h("span", { class: "tiny faint" }, entry.actor)), h("p", { class: "small" }, words(entry.text))))));
   }
 
@@ -142,7 +162,7 @@ export class IncidentView {
         this.paint();
       } catch (error) { fail(error); }
     };
-    return h("div", {}, h("ul", { class: "comments" }, (detail?.comments ?? []).map((c) => h("li", { class: "small" }, h("b", {}, c.author), h("span", { class: "faint tiny" }, ` ${when(c.at)}`), h("p", {}, c.text)))),
+    return h("div", {}, h("ul", { class: "comments" }, (detail?.comments ?? []).map((c) => h("li", { class: "small", id: `comment-${c.id}` }, h("b", {}, c.author), h("a", { class: "faint tiny", href: `/console/incidents/${this.item.id}#comment-${c.id}` }, ` ${when(c.at)}`), h("p", {}, c.text)))),
       this.app.actions.may("incidents:act") && h("form", { class: "line", onsubmit: send }, text, h("button", { class: "btn s", type: "submit" }, t("send"))));
   }
 }
@@ -160,10 +180,12 @@ export function incidentPage(app, page, id) {
   view.show({ id, type: "", evidence: [], why: null, version: -1, status: "open", verdict: null, place: "" });
   const follow = (event) => { if (event.detail.item.id === id) view.show(event.detail.item); };
   app.store.addEventListener("alert", follow);
+  const named = () => { if (view.detail && !named.done) { named.done = true; view.paint(); } }; // the cameras' names and places come after
+  if (!app.cameras.size) app.store.addEventListener("cameras", named);
   const keys = (event) => {
     const action = app.actionKey(event);
     if (action && view.detail) { event.preventDefault(); app.run(action, view.detail); }
   };
   document.addEventListener("keydown", keys);
-  return () => { app.store.removeEventListener("alert", follow); document.removeEventListener("keydown", keys); };
+  return () => { app.store.removeEventListener("cameras", named); app.store.removeEventListener("alert", follow); document.removeEventListener("keydown", keys); };
 }

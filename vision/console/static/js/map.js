@@ -61,12 +61,22 @@ class CityMap {
     this.observer.observe(this.element);
     this.paintPanel();
     this.fit();
+    this.goTo(new URLSearchParams(location.search).get("at"));
     this.draw();
     [this.speakers, { items: this.grids }] = await Promise.all([get("/speakers").catch(() => []), get("/grids").catch(() => ({ items: [] }))]);
     this.loadHeat();
     this.timer = setInterval(() => this.loadBays(), BAYS_EVERY_MS);
     await this.loadBays();
     this.draw();
+  }
+
+  // A place that a link asks for, as "longitude,latitude".
+  goTo(asked) {
+    const point = asked?.split(",").map(Number);
+    if (point?.length !== 2 || !point.every(Number.isFinite)) return;
+    this.centre = this.place(point);
+    this.zoom = 17;
+    this.fitted = true;
   }
 
   async loadBays() {

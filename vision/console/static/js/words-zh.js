@@ -34,6 +34,7 @@ export const ZH = {
   welcome: "设置密码", welcome_hint: "此链接只能使用一次。密码至少 10 个字符。", welcome_wrong: "链接已使用、已过期或不正确,请向管理员索取新链接", new_password: "新密码", new_password_again: "再输一遍", passwords_differ: "两次输入不一致",
   presets: "预置位", presets_asked: "正在询问摄像机…", presets_none: "这台摄像机没有预置位。", preset_of_view: "对应视角 {view}", held_until: "由人工控制至 {time},其间各区域记为“未知”。", hold_hint: "转动后保留 90 秒,其间各区域记为“未知”,随后自动转回。", hold_hint_patrol: "此摄像机正在轮巡。转动后轮巡暂停 90 秒,其间各区域记为“未知”。", let_go: "交还", turning_to: "正在转向:{name}", held_chip: "人工控制 · 区域未知", held_hint: "有人正在转动这台摄像机,各区域暂不判定", patrolled_chip: "轮巡", patrolled_hint: "此摄像机按预置位轮巡;不在某个视角时,该视角的区域记为“未知”",
   layer_grids: "网格", layer_bays: "停车位", bay_unknown: "暂不知道停了多少辆", bay_of: "停放 {n} 辆,共 {of} 位", bay_count: "停放 {n} 辆", capacity: "车位数", datum_hint: "点击切换 WGS-84 与 GCJ-02",
+  overdue_by: "已超时 {time}", due_in: "剩余 {time}",
   search_camera: "搜索摄像机", no_district: "未分区", no_cameras: "还没有摄像机", no_picture_yet: "等待画面…", full_screen: "全屏",
   reason: "原因", fps: "取帧", per_minute: " 帧/分", open_alerts: "警情", export_csv: "导出 CSV", import_csv: "导入 CSV", import_hint: "首行为列名,url 与 id 必填:", import_troubles: "{n} 行未导入", picked: "已选 {n} 路", pick_all: "全选", pick_none: "清除", enable: "启用", disable: "停用", enabled: "启用", disabled: "停用", remove: "删除", remove_cameras: "删除 {n} 路摄像机?", remove_hint: "历史警情保留。", changed: "已更改 {n} 项",
   layer_incidents: "警情", layer_cameras: "摄像机", layer_speakers: "喇叭", layer_heat: "热力", zoom_in: "放大", zoom_out: "缩小", fit: "全部显示", alerts_here: "此处 {n} 条警情", last_days: "近 {n} 天",
