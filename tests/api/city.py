@@ -61,6 +61,7 @@ class FakeBoard:
         self.states: dict[str, dict[str, Any]] = {key: {"state": "live", "reason": ""} for key in CAMERAS}
         self.looks: dict[str, bytes] = {}
         self.watched: dict[str, float] = {}
+        self.loaded: dict[str, dict[str, Any]] = {}
         self.turned: dict[str, float] = {}
 
     def health(self) -> dict[str, dict[str, Any]]:
@@ -69,6 +70,10 @@ class FakeBoard:
 
     def workers(self) -> dict[str, dict[str, Any]]:
         return {"w1": {"at": self._clock.now().isoformat(), "cameras": len(self.states)}}
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        at = self._clock.now().isoformat()
+        return {key: {"at": at, **value} for key, value in self.loaded.items()}
 
     def watch(self, camera_id: str, *, until_s: float) -> None:
         self.watched[camera_id] = until_s

@@ -12,6 +12,8 @@ from tests.api.city import City
 from tests.browser.conftest import until
 from vision.alerts.build import build_loudspeakers
 from vision.config.speakers import SpeakersConfig
+from vision.detectors.catalogue import CATALOGUE_FILE
+from vision.hub.models import ModelShelf
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Any]
@@ -28,7 +30,8 @@ def city(city: City, tmp_path: Path) -> City:
         clock=city.clock,
         timezone=city.clock.now().tzinfo,  # type: ignore[arg-type]
     )
-    city.services = replace(city.services, announcements=parts.desk, loudspeakers=parts)
+    shelf = ModelShelf(city.registry, city.clock, "own.xml", CATALOGUE_FILE)
+    city.services = replace(city.services, announcements=parts.desk, loudspeakers=parts, models=shelf)
     return city
 
 
@@ -78,3 +81,16 @@ def test_the_mute_and_a_loudspeakers_own_quiet_hours(city: City, open_page: Open
     until(page, "!document.querySelector('dialog')")
     speaker = city.registry.speakers()["horn"]
     assert (speaker.quiet[0].begin.isoformat("minutes"), speaker.daily_cap) == ("20:30", 7)
+
+
+def test_a_model_is_switched_and_a_worker_that_refuses_says_why(city: City, open_page: Open) -> None:
+    kept = {"model": "own.xml", "version": "own 1.0", "wanted": "street-n"}
+    city.board.loaded = {"w1": {**kept, "state": "failed", "reason": "street-n.bin: the file is damaged"}}
+    page = open_page("/console/admin/models")
+    page.get_by_text("street-n.bin: the file is damaged").wait_for()
+    page.get_by_role("button", name="采用").click()
+    page.locator("dialog button[type=submit]").click()
+    page.get_by_role("button", name="退回 own.xml").wait_for()
+    chosen = city.services.models.chosen() if city.services.models else None
+    assert chosen is not None
+    assert (chosen.model, chosen.by) == ("street-n", "operator:local")

@@ -30,6 +30,7 @@ from vision.api.routes import (
     health,
     incidents,
     me,
+    models,
     ptz,
     registry,
     session,
@@ -97,6 +98,7 @@ def create_app(services: HubServices) -> FastAPI:
         statistics,
         me,
         session,
+        models,
         admin,
     ):
         api.include_router(part.router)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from vision.alerts.build import Loudspeakers
 from vision.alerts.feed import AlertFeed
+from vision.cases.checks import PlatformChecks
 from vision.config.access import AccessConfig
 from vision.config.console import ConsoleConfig
 from vision.config.incidents import IncidentsConfig
@@ -13,6 +14,7 @@ from vision.core.clock import Clock
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker
 from vision.hub.build import build_spoken_grace
+from vision.hub.models import ModelShelf
 from vision.incidents.events import Event
 from vision.storage.database import Database
 from vision.streams.ptz import Preset
@@ -52,6 +54,8 @@ class HealthBoard(Protocol):
     def health(self) -> dict[str, dict[str, Any]]: ...
 
     def workers(self) -> dict[str, dict[str, Any]]: ...
+
+    def models(self) -> dict[str, dict[str, Any]]: ...
 
     def watch(self, camera_id: str, *, until_s: float) -> None: ...
 
@@ -112,4 +116,6 @@ class HubServices:
     settings: ApiSettings
     announcements: Announcements | None = None
     loudspeakers: Loudspeakers | None = None
+    models: ModelShelf | None = None
+    checks: PlatformChecks | None = None
     turning: Turning | None = None

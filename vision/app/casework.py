@@ -44,6 +44,7 @@ class Casework:
     Attributes:
         handlers: by delivery kind, for the dispatcher.
         loops: what has to turn beside it, by name.
+        checks: what each platform said of our settings.
         link_secret: signs links to evidence, and checks them again when a platform comes for a picture.
     """
 
@@ -51,6 +52,7 @@ class Casework:
     loops: Mapping[str, Callable[[threading.Event], None]]
     dispatch: DispatchSettings
     callbacks: Callbacks
+    checks: PlatformChecks
     link_secret: str
 
 
@@ -79,6 +81,7 @@ def casework(
         zone=city.zone_info,
         register=lambda kind, key: registry.documents(kind).get(key, {}),
     )
+    checks = PlatformChecks(platforms, clock)
     follower = build_follower(city.cases, platforms, database, clock, reported)
     return Casework(
         handlers={**dict.fromkeys(_CASES, cases), DeliveryKind.NOTIFY: notices},
@@ -86,10 +89,11 @@ def casework(
             "platforms": follower.run,
             "deadlines": DeadlineKeeper(database, clock, deadlines).run,
             "evidence": Sealer(database, clock).run,
-            "checks": PlatformChecks(platforms, clock).run,
+            "checks": checks.run,
         },
         dispatch=build_dispatch(city.cases, {n: build_pacing(one.pacing) for n, one in city.notifiers.items()}),
         callbacks=build_callbacks(city.cases, database, clock, reported),
+        checks=checks,
         link_secret=secret,
     )
 

@@ -18,7 +18,7 @@ from vision.api.callbacks import platform_router
 from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
 from vision.api.services import ApiSettings, HubServices
-from vision.app.casework import casework
+from vision.app.casework import Casework, casework
 from vision.cases.build import build_routes
 from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
@@ -31,8 +31,10 @@ from vision.core.clock import Clock, SystemClock
 from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
+from vision.detectors.catalogue import CATALOGUE_FILE
 from vision.hub.build import build_incidents, build_spoken_grace
 from vision.hub.incidents import IncidentService
+from vision.hub.models import ModelShelf
 from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.events import CaseStatusReported, Recheck
@@ -114,11 +116,14 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             settled=incidents.settled,
         )
         wake.calls.append(dispatcher.nudge)
-        app = create_app(_services(city, ground, incidents, loudspeakers))
+        models = ModelShelf(registry, clock, city.detection.model, city.detection.catalogue or CATALOGUE_FILE)
+        app = create_app(
+            _services(city, ground, incidents=incidents, loudspeakers=loudspeakers, models=models, cases=cases)
+        )
         add_console(app)
         app.include_router(platform_router(cases.callbacks, database, ground.blobs, clock, cases.link_secret))
         server = ApiServer(app, ground.feed, host=city.server.host, port=city.server.port)
-        follow = _Follower(registry, ground.board, parts.surroundings, clock)
+        follow = _Follower(registry, ground.board, parts.surroundings, clock, models)
         publishers = build_publishers(city.publish, city.public_url, ground.feed, database, clock)
         loops = {
             "outbox": dispatcher.run,
@@ -159,7 +164,15 @@ def _ground(city: CityConfig, redis_url: str) -> Iterator[_Ground]:
         yield _Ground(clock, database, registry, bus, board, seat, ObjectBlobs(city.evidence_url), feed)
 
 
-def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, loudspeakers: Loudspeakers) -> HubServices:
+def _services(
+    city: CityConfig,
+    ground: _Ground,
+    *,
+    incidents: IncidentService,
+    loudspeakers: Loudspeakers,
+    models: ModelShelf,
+    cases: Casework,
+) -> HubServices:
     return HubServices(
         database=ground.database,
         blobs=ground.blobs,
@@ -179,6 +192,8 @@ def _services(city: CityConfig, ground: _Ground, incidents: IncidentService, lou
         ),
         announcements=loudspeakers.desk,
         loudspeakers=loudspeakers,
+        models=models,
+        checks=cases.checks,
         turning=OnvifSteering(ground.clock),
     )
 
@@ -234,8 +249,11 @@ class _Wakeups:
 class _Follower:
     """Hands a changed registry to the workers and to the incidents, within a second."""
 
-    def __init__(self, registry: Registry, board: Board, surroundings: CitySurroundings, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, board: Board, surroundings: CitySurroundings, clock: Clock, models: ModelShelf
+    ) -> None:
         self._registry, self._board, self._surroundings, self._clock = registry, board, surroundings, clock
+        self._models = models
         self._posted: int | None = None
 
     def once(self) -> None:
@@ -244,6 +262,9 @@ class _Follower:
             return
         self._surroundings.refresh()
         self._board.post_registry(version, {"cameras": self._registry.documents("camera")})
+        chosen = self._models.chosen()
+        if chosen is not None:
+            self._board.want_model(chosen.model, chosen.number)
         self._posted = version
 
     def run(self, stop: threading.Event) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,6 +18,7 @@ from vision.core.ports import Detector, FrameSource
 from vision.core.registry import Camera, View
 from vision.logs import configure
 from vision.pipeline.guarded import GuardedAnalyser
+from vision.pipeline.models import Exchange, Model, ModelFollower
 from vision.pipeline.previews import LONGEST_PX, Previews
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
@@ -35,9 +35,6 @@ from vision.streams.ptz import OnvifSteering
 from vision.streams.supervisor import Supervisor
 from vision.streams.visits import PatrolRunner, Visitor
 from vision.streams.watch import Watch
-
-if TYPE_CHECKING:
-    from vision.detectors.batcher import Batcher
 
 log = structlog.get_logger()
 _CLOSE_LOOK_S = 10.0
@@ -67,19 +64,10 @@ def serve(config_path: Path, redis_url: str, name: str, stop: threading.Event) -
 @contextmanager
 def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
     """A worker with its detector loaded; closed again at the end."""
-    from vision.detectors.batcher import Batcher
-
     clock = SystemClock()
     with ExitStack() as stack:
-        detector = detector_of(city)
-        batcher = Batcher(
-            detector,
-            city.detection.max_batch,
-            city.detection.wait_ms / 1000,
-            capacity=city.detection.queue,
-            clock=clock,
-        )
-        stack.callback(batcher.close)
+        exchange = Exchange(lambda model: _load(city, model, clock), city.detection.model)
+        stack.callback(exchange.close)
         bus, board = RedisBus(redis_url), Board(redis_url)
         stack.callback(bus.close)
         stack.callback(board.close)
@@ -91,13 +79,13 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
 
         def analyser(camera: Camera, view: View) -> GuardedAnalyser:
             def make(drawn: View) -> SceneAnalyser:
-                closer = close_look(batcher, detector.names, camera.id)
-                return SceneAnalyser(camera, drawn, settings, detector.names, detector.version, close_look=closer)
+                closer = close_look(exchange, exchange.names, camera.id)
+                return SceneAnalyser(camera, drawn, settings, exchange.names, exchange.version, close_look=closer)
 
             return GuardedAnalyser(camera, view, make)
 
         watch = _watch(city, clock, mailbox)
-        yield Worker(
+        running = Worker(
             name,
             Parts(
                 clock=clock,
@@ -107,11 +95,26 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 spool=Spool(bus, clock),
                 mailbox=mailbox,
                 watch=watch,
-                batcher=batcher,
+                batcher=exchange,
                 make_analyser=analyser,
                 previews=_previews(clock, board, watch),
             ),
         )
+        exchange.switched = running.renew
+        follower = ModelFollower(name, exchange, board, clock)
+        follower.start()
+        stack.callback(follower.stop)
+        yield running
+
+
+def _load(city: CityConfig, model: str, clock: Clock) -> Model:
+    """A model with the thread that feeds it; raises ModelFileError, NotThereError or ConfigError."""
+    from vision.detectors.batcher import Batcher
+
+    detector = detector_of(city, model)
+    section = city.detection
+    batcher = Batcher(detector, section.max_batch, section.wait_ms / 1000, capacity=section.queue, clock=clock)
+    return Model(model, detector.names, detector.version, batcher)
 
 
 def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
@@ -152,7 +155,7 @@ def require_model(city: CityConfig) -> None:
         raise ModelFileError(f"model file {spec.file} is not there; vision models pull fetches the shipped ones")
 
 
-def close_look(batcher: "Batcher", names: tuple[str, ...], camera_id: str) -> Callable[[Image], Detections]:
+def close_look(batcher: Exchange, names: tuple[str, ...], camera_id: str) -> Callable[[Image], Detections]:
     """Detect on a cut-out by way of the batcher; a cut-out that is pushed out or fails shows nothing."""
 
     def detect(image: Image) -> Detections:
@@ -164,13 +167,17 @@ def close_look(batcher: "Batcher", names: tuple[str, ...], camera_id: str) -> Ca
     return detect
 
 
-def detector_of(city: CityConfig) -> Detector:
-    """The configured model on the configured device; raises ModelFileError, NotThereError or ConfigError."""
+def detector_of(city: CityConfig, model: str | None = None) -> Detector:
+    """A model (the configured one by default) on the configured device.
+
+    Raises:
+        ModelFileError, NotThereError, ConfigError: it cannot be used here.
+    """
     from vision.detectors.boxes import Decoding
     from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
 
     return open_detector(
-        city.detection.model,
+        model or city.detection.model,
         device=city.detection.device,
         decoding=Decoding(score=city.detection.score),
         catalogue_file=city.detection.catalogue or CATALOGUE_FILE,

@@ -269,6 +269,12 @@ class Worker:
             made[view.id] = analyser
         return made
 
+    def renew(self) -> None:
+        """New analysers, after the detector was exchanged; they remember what the old ones saw standing."""
+        with self._lock:
+            for watched in self._cameras.values():
+                watched.analysers = self._analysers(watched.camera, watched)
+
     def _leave(self, held: frozenset[str]) -> None:
         """Cameras that a person is turning show none of their views: they are not judged until they are let go."""
         if held != self._held:

@@ -20,7 +20,8 @@ class Board:
     `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
     whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
     what a view's analyser needs after a restart; `assignment` which worker looks at which cameras;
-    `wanted` cameras that a re-check needs a look of; `held` PTZ cameras that a person is turning, each until a time.
+    `model` the one workers should look with and `models` what each does look with; `wanted` cameras that a re-check
+    needs a look of; `held` PTZ cameras that a person is turning, each until a time.
     """
 
     def __init__(self, url: str) -> None:
@@ -162,6 +163,27 @@ class Board:
         with self._telling():
             body: Any = self._client.hget(_PREFIX + "memory", key)
             return None if body is None else dict(json.loads(body))
+
+    def want_model(self, name: str, number: int) -> None:
+        """Say which model workers should look with; `number` differs from wish to wish."""
+        with self._telling():
+            self._client.set(_PREFIX + "model", json.dumps({"name": name, "number": number}))
+
+    def wanted_model(self) -> dict[str, Any] | None:
+        with self._telling():
+            body: Any = self._client.get(_PREFIX + "model")
+            return None if body is None else dict(json.loads(body))
+
+    def post_model(self, worker: str, record: Mapping[str, Any]) -> None:
+        """What a worker looks with: `model`, `version`, `wanted`, `state`, `reason`, `at`."""
+        with self._telling():
+            self._client.hset(_PREFIX + "models", worker, json.dumps(record))
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """By worker, as `post_model` told it."""
+        with self._telling():
+            rows: Any = self._client.hgetall(_PREFIX + "models")
+            return {key.decode(): json.loads(value) for key, value in rows.items()}
 
     def close(self) -> None:
         self._client.close()

@@ -2,6 +2,7 @@
 
 import { del, get, patch, post, query } from "./api.js";
 import { guarded, list, row, table } from "./admin-parts.js";
+import { models } from "./admin-models.js";
 import { phrases } from "./admin-phrases.js";
 import { button, fill, h } from "./dom.js";
 import { t, when } from "./i18n.js";
@@ -9,7 +10,7 @@ import { TYPES } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 
 const ROLES = ["viewer", "operator", "supervisor", "engineer", "admin"];
-const TABS = [["users", "access:manage"], ["keys", "access:manage"], ["audit", "audit:read"], ["deliveries", "deliveries:manage"], ["suppressions", "suppressions:manage"], ["phrases", "cameras:read"]];
+const TABS = [["users", "access:manage"], ["keys", "access:manage"], ["audit", "audit:read"], ["deliveries", "deliveries:manage"], ["suppressions", "suppressions:manage"], ["phrases", "cameras:read"], ["models", "registry:write"]];
 const roleName = (role) => t(role === "admin" ? "admin_role" : role);
 
 export function adminPage(app, page, tab) {
@@ -17,7 +18,7 @@ export function adminPage(app, page, tab) {
   const current = tabs.includes(tab) ? tab : tabs[0];
   const body = h("div", { class: "table-wrap" });
   fill(page, h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("admin")), tabs.map((name) => h("a", { class: "tab", href: `/console/admin/${name}`, "aria-current": name === current ? "page" : undefined }, t(`admin_${name}`))))), body);
-  const show = { users, keys, audit, deliveries, suppressions, phrases }[current];
+  const show = { users, keys, audit, deliveries, suppressions, phrases, models }[current];
   if (show) show(body, app).catch(fail);
 }
 
