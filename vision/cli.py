@@ -27,6 +27,8 @@ app.command("replay")(cli_hub.replay)
 app.command("statistics")(cli_hub.statistics)
 app.command("import")(cli_hub.import_register)
 app.command("alive")(cli_ops.alive)
+app.command("backup")(cli_ops.backup)
+app.command("restore")(cli_ops.restore)
 
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]

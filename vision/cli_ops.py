@@ -1,11 +1,13 @@
-"""`vision alive`: commands of whoever keeps the machines running."""
+"""`vision alive`, `vision backup` and `vision restore`: commands of whoever keeps the machines running."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vision.core.errors import ConfigError
+from vision.core.errors import ConfigError, NotThereError
 
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
 Redis = Annotated[
     str | None, typer.Option("--redis", envvar="STREETWARD_REDIS", metavar="URL", help="Where the workers report.")
 ]
@@ -28,3 +30,54 @@ def alive(
         print(worker_alive(redis, worker, SystemClock()))
     else:
         raise ConfigError("say which: --hub URL, or --worker NAME and --redis URL")
+
+
+def backup(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The archive to make; must not be there yet.")],
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="With the evidence itself, not its index alone.")
+    ] = False,
+) -> None:
+    """Put database, configuration, signing key, models of one's own and evidence index into one archive."""
+    from vision.backup.run import back_up
+    from vision.config.schema import load
+    from vision.core.clock import SystemClock
+
+    made = back_up(load(config), config, out, SystemClock(), blobs=evidence)
+    carried = "and the files themselves" if evidence else "without the files"
+    print(
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB, {made.manifest.database} at revision {made.manifest.revision}, "
+        f"index of {made.evidence} evidence files {carried}"
+    )
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="What vision backup made.")],
+    config: ConfigFile,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put the archive's in the place of what is there.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Read the archive through, and change nothing.")] = False,
+) -> None:
+    """Bring a backup back: into an empty place, unless --replace is given. The hub must not run."""
+    from vision.app.up import locked
+    from vision.backup.archive import Archive
+    from vision.backup.run import CONFIG_MEMBER
+    from vision.backup.run import restore as bring_back
+    from vision.config.schema import load
+
+    found = Archive(archive)
+    told = found.manifest
+    print(f"{archive}: whole; {told.city}, {told.made_at}, Streetward {told.product}, {len(told.members)} files")
+    if check:
+        return
+    if not config.exists():
+        found.extract(CONFIG_MEMBER, config)
+        print(f"{config}: taken from the archive")
+    city = load(config)
+    with locked(city):
+        done = bring_back(found, city, replace=replace)
+    print(f"restored; of {done.evidence} evidence files the store lacks {done.missing}")
+    if done.missing:
+        raise NotThereError(f"{done.missing} evidence files are not in {city.evidence_url}: copy them there as well")

@@ -9,6 +9,7 @@ StreetwardError (1)
 │   └── SourceRefusedError     wrong password, unknown path, not a stream
 ├── DetectorError (1)          inference failed on a good model
 ├── StorageError (1)           database, bus or evidence store failed (disk full included)
+├── BackupError (1)            an archive is cut off or altered, or would go where something is
 ├── IllegalTransitionError (1) an incident was asked for a step its life-cycle does not have
 └── DeliveryError (1)          a push to a platform or a speaker failed
     ├── RetryLater             try again, perhaps after `after_s`
@@ -57,6 +58,10 @@ class DetectorError(StreetwardError):
 
 
 class StorageError(StreetwardError, OSError):
+    pass
+
+
+class BackupError(StreetwardError):
     pass
 
 

@@ -1,5 +1,6 @@
 """Evidence files in a folder or in S3, through obstore; a key once written never changes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,15 @@ class ObjectBlobs:
         except self._error as error:
             raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
         return True
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """Every key with its size in bytes; raises StorageError."""
+        try:
+            for batch in self._store.list():
+                for entry in batch:
+                    yield entry["path"], entry["size"]
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {error}") from error
 
     def delete(self, key: str) -> None:
         try:

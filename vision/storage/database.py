@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
@@ -75,6 +76,11 @@ class Database:
                 command.upgrade(config, revision)
         except DBAPIError as error:
             raise StorageError(f"database {redact_url(str(self.url))}: {error.orig}") from error
+
+    @staticmethod
+    def revisions() -> set[str]:
+        """Every revision of the schema that this version can bring up to date."""
+        return {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
 
     def close(self) -> None:
         self.engine.dispose()

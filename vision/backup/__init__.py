@@ -1,0 +1,1 @@
+"""One archive of everything a centre has to have again after its machine is gone."""
