@@ -117,6 +117,9 @@ class Desk:
     clock: Clock
     taken: list[tuple[str, Any]] = field(default_factory=list)
 
+    def settled(self, session: Any, delivery: Any, outcome: Any) -> None:
+        self.taken.append((delivery.incident_id, outcome))
+
     def command(self, incident_id: str, event: Any) -> None:
         self.taken.append((incident_id, event))
         now = self.clock.now()

@@ -70,6 +70,8 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("PUT", f"{P}/me/settings"): EVERYBODY,
     ("POST", f"{P}/me/shift"): EVERYBODY,
     ("DELETE", f"{P}/session"): EVERYBODY,
+    ("GET", f"{P}/admin/platforms"): {"supervisor", "engineer", "admin"},
+    ("POST", f"{P}/admin/deliveries/{{delivery_id}}/filed"): {"supervisor", "engineer", "admin"},
     ("GET", f"{P}/admin/models"): {"engineer", "admin"},
     ("POST", f"{P}/admin/models/switch"): {"engineer", "admin"},
     ("POST", f"{P}/admin/models/rollback"): {"engineer", "admin"},

@@ -1,30 +1,35 @@
 """Dead letters, suppressions and the audit log."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from tests.api.city import City
+from vision.api.app import create_app
+from vision.api.server import ApiServer
+from vision.cases.checks import PlatformChecks
 from vision.hub.suppressions import Suppressions
-from vision.storage.tables import OutboxRow
+from vision.storage.tables import CaseRow, OutboxRow
 
 
 def dead_letter(city: City, **values: object) -> int:
-    city.raise_incident("i-1")
+    fields: dict[str, Any] = {"incident_id": "i-1", "idempotency_key": "k", **values}
+    city.raise_incident(fields["incident_id"])
     now = city.clock.now()
     with city.database.transaction() as session:
         row = OutboxRow(
-            incident_id="i-1",
             kind="file",
             target="city",
-            idempotency_key="k",
             payload={},
             status="dead",
             attempts=7,
             next_at=now,
             last_error="缺少字段 GRID",
             created_at=now,
-            **values,
+            **fields,
         )
         session.add(row)
         session.flush()
@@ -33,7 +38,7 @@ def dead_letter(city: City, **values: object) -> int:
 
 def test_a_dead_letter_is_corrected_and_sent_under_its_own_key(city: City, client: httpx.Client) -> None:
     number = dead_letter(city)
-    assert client.get("/api/v1/admin/deliveries").json()[0]["last_error"] == "缺少字段 GRID"
+    assert client.get("/api/v1/admin/deliveries").json()["items"][0]["last_error"] == "缺少字段 GRID"
     wrong = client.post(f"/api/v1/admin/deliveries/{number}/resend", json={"corrections": {"nonsense": 1}})
     assert wrong.status_code == 409
     good = client.post(f"/api/v1/admin/deliveries/{number}/resend", json={"corrections": {"description": "补充说明"}})
@@ -48,7 +53,57 @@ def test_a_dead_letter_is_corrected_and_sent_under_its_own_key(city: City, clien
 def test_a_dead_letter_is_given_up(city: City, client: httpx.Client) -> None:
     number = dead_letter(city)
     assert client.post(f"/api/v1/admin/deliveries/{number}/drop").status_code == 202
-    assert client.get("/api/v1/admin/deliveries").json() == []
+    assert client.get("/api/v1/admin/deliveries").json()["items"] == []
+
+
+def test_a_case_that_the_platform_has_is_noted_as_filed(city: City, client: httpx.Client) -> None:
+    number = dead_letter(city)
+    city.add_case("i-1", platform="city", platform_case_id=None, status="dead")
+    noted = client.post(f"/api/v1/admin/deliveries/{number}/filed", json={"case_id": " ZF-71 "})
+    assert noted.status_code == 202
+    incident, receipt = city.desk.taken[-1]
+    assert (incident, receipt.platform_case_id) == ("i-1", "ZF-71"), "the incident is told"
+    with city.database.reading() as session:
+        row = session.get_one(OutboxRow, number)
+        case = session.scalars(select(CaseRow)).one()
+    assert (row.status, case.platform_case_id, case.status) == ("delivered", "ZF-71", "filed")
+    assert client.post(f"/api/v1/admin/deliveries/{number}/filed", json={"case_id": "X"}).status_code == 409
+
+
+def test_the_outbox_pages_and_keeps_to_districts(city: City, client: httpx.Client) -> None:
+    numbers = [dead_letter(city, idempotency_key=f"k{index}", incident_id=f"i-{index}") for index in range(3)]
+    first = client.get("/api/v1/admin/deliveries", params={"limit": 2}).json()
+    rest = client.get("/api/v1/admin/deliveries", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [item["id"] for item in first["items"] + rest["items"]] == sorted(numbers, reverse=True)
+    assert rest["next_cursor"] is None
+    body = {"name": "west", "role": "supervisor", "districts": ["西城"]}
+    key = client.post("/api/v1/admin/keys", json=body).json()["key"]
+    assert client.get("/api/v1/admin/deliveries", headers={"X-API-Key": key}).json()["items"] == []
+
+
+class Platform:
+    """A platform that finds fault with our settings."""
+
+    def check(self) -> list[str]:
+        return ["service code 0110 is unknown"]
+
+
+def test_platforms_tell_what_does_not_fit(city: City, client: httpx.Client) -> None:
+    dead_letter(city)
+    platforms = {"city": Platform(), "never-asked": Platform()}
+    checks = PlatformChecks({"city": Platform()}, city.clock)  # type: ignore[dict-item]
+    checks.run_once()
+    checks._platforms = platforms  # type: ignore[assignment]
+    server = ApiServer(create_app(replace(city.services, checks=checks)), city.services.feed, port=0)
+    server.start()
+    try:
+        found = httpx.get(f"http://127.0.0.1:{server.port}/api/v1/admin/platforms", headers=client.headers).json()
+    finally:
+        server.stop()
+    assert [(item["name"], item["asked"], item["problems"], item["dead"]) for item in found] == [
+        ("city", True, ["service code 0110 is unknown"], 1),
+        ("never-asked", False, [], 0),
+    ]
 
 
 def test_a_suppression_holds_for_the_hub(city: City, client: httpx.Client) -> None:

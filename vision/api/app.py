@@ -25,6 +25,7 @@ from vision.api.routes import (
     alerts,
     announcements,
     cameras,
+    deliveries,
     evidence,
     ground,
     health,
@@ -99,6 +100,7 @@ def create_app(services: HubServices) -> FastAPI:
         me,
         session,
         models,
+        deliveries,
         admin,
     ):
         api.include_router(part.router)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sqlalchemy.orm import Session
+
 from vision.alerts.build import Loudspeakers
 from vision.alerts.feed import AlertFeed
 from vision.cases.checks import PlatformChecks
@@ -11,6 +13,8 @@ from vision.config.access import AccessConfig
 from vision.config.console import ConsoleConfig
 from vision.config.incidents import IncidentsConfig
 from vision.core.clock import Clock
+from vision.core.delivery import Delivery, Receipt
+from vision.core.errors import Rejected
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker
 from vision.hub.build import build_spoken_grace
@@ -25,6 +29,10 @@ class Commands(Protocol):
 
     def command(self, incident_id: str, event: Event) -> Any:
         """Apply one event in its own transaction; raises NotThereError, IllegalTransitionError, StorageError."""
+        ...
+
+    def settled(self, session: Session, delivery: Delivery, outcome: Receipt | Rejected) -> None:
+        """Tell the incident what became of a delivery, within the caller's transaction."""
         ...
 
 

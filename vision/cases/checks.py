@@ -23,6 +23,11 @@ class PlatformChecks:
         self.problems: dict[str, list[str]] = {}
         """By platform; an empty list is a good fit, a missing one was not asked yet."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Platforms there are, asked or not."""
+        return tuple(self._platforms)
+
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             answered = self.run_once()

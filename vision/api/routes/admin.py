@@ -1,4 +1,4 @@
-"""Administration: people, API keys, the audit log, dead letters and suppressions."""
+"""Administration: people, API keys, the audit log and suppressions."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import Field
 from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 from vision.api import wire
 from vision.api.access import Principal, Role, Scope, needs
@@ -16,17 +15,14 @@ from vision.api.context import Context, Hub
 from vision.api.identity import digest
 from vision.api.problems import RESPONSES
 from vision.api.records import iso
-from vision.cases.dead_letters import DeadLetterError, drop, resend
 from vision.core.errors import NotThereError
 from vision.core.findings import ViolationType
-from vision.core.incidents import DeliveryStatus
 from vision.hub.suppressions import Suppressions
 from vision.incidents.schedule import Suppression
-from vision.storage.tables import ApiKey, AuditEntry, IncidentRow, LoginSession, OutboxRow, SuppressionRow, User
+from vision.storage.tables import ApiKey, AuditEntry, LoginSession, SuppressionRow, User
 
 router = APIRouter(prefix="/admin", tags=["administration"], responses=RESPONSES)
 Manager = Annotated[Principal, needs(Scope.ACCESS_MANAGE)]
-Postmaster = Annotated[Principal, needs(Scope.DELIVERIES)]
 Suppressor = Annotated[Principal, needs(Scope.SUPPRESSIONS)]
 Name = Annotated[str, Field(pattern=r"^[^\s/#?%:]{1,80}$")]
 Names = Annotated[tuple[Annotated[str, Field(max_length=80)], ...], Field(max_length=500)]
@@ -52,13 +48,6 @@ class KeyRequest(wire.Wire):
     role: Role = Role.VIEWER
     districts: Names = ()
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
-
-
-class Resend(wire.Wire):
-    corrections: dict[str, Any] = Field(default_factory=dict, description="Fields of the case to replace.")
-    not_there: bool = Field(
-        False, description="You have looked: the platform does not have the case. Needed when an answer was lost."
-    )
 
 
 class SuppressedSite(wire.Wire):
@@ -206,55 +195,6 @@ def list_audit(
     return send(request, {"items": found, "next_cursor": found[-1]["id"] if len(rows) > limit else None})
 
 
-@router.get("/deliveries", response_model=list[wire.DeliveryItem], dependencies=[needs(Scope.DELIVERIES)])
-def list_deliveries(
-    hub: Hub,
-    request: Request,
-    status: Annotated[DeliveryStatus, Query()] = DeliveryStatus.DEAD,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> Response:
-    """The outbox by status: `dead` are the ones that need a person."""
-    query = select(OutboxRow).where(OutboxRow.status == status).order_by(OutboxRow.id.desc()).limit(limit)
-    with hub.services.database.reading() as session:
-        return send(request, [_delivery(row) for row in session.scalars(query)])
-
-
-@router.post("/deliveries/{delivery_id}/resend", status_code=202, response_model=wire.Accepted)
-def resend_delivery(hub: Hub, who: Postmaster, delivery_id: Number, body: Resend) -> dict[str, Any]:
-    """Send a dead delivery again, corrected if need be, under its own key, so that nothing is filed twice."""
-    with hub.services.database.transaction() as session:
-        _visible_delivery(session, who, delivery_id)
-        try:
-            row = resend(session, delivery_id, hub.services.clock, corrections=body.corrections, sure=body.not_there)
-        except DeadLetterError as error:
-            raise HTTPException(409, str(error)) from error
-        detail = body.model_dump()
-        hub.audit.record(who.actor, "delivery_resent", f"delivery:{delivery_id}", detail=detail, session=session)
-        return {"status": "accepted", "incident_id": row.incident_id}
-
-
-@router.post("/deliveries/{delivery_id}/drop", status_code=202, response_model=wire.Accepted)
-def drop_delivery(hub: Hub, who: Postmaster, delivery_id: Number) -> dict[str, Any]:
-    """Give a dead delivery up, and with a file everything that waits behind it."""
-    with hub.services.database.transaction() as session:
-        incident_id = _visible_delivery(session, who, delivery_id)
-        try:
-            dropped = drop(session, delivery_id)
-        except DeadLetterError as error:
-            raise HTTPException(409, str(error)) from error
-        detail = {"dropped": dropped}
-        hub.audit.record(who.actor, "delivery_dropped", f"delivery:{delivery_id}", detail=detail, session=session)
-    return {"status": "accepted", "incident_id": incident_id}
-
-
-def _visible_delivery(session: Session, who: Principal, delivery_id: int) -> str:
-    row = session.get(OutboxRow, delivery_id)
-    incident = None if row is None else session.get(IncidentRow, row.incident_id)
-    if incident is None or not who.sees(incident.district):
-        raise NotThereError(f"there is no delivery {delivery_id}")
-    return incident.id
-
-
 @router.get("/suppressions", response_model=list[wire.SuppressionItem], dependencies=[needs(Scope.SUPPRESSIONS)])
 def list_suppressions(hub: Hub, request: Request) -> Response:
     """Windows of time, place and type in which nothing is raised; those that are over for a month are left out."""
@@ -318,23 +258,6 @@ def _key(row: ApiKey) -> dict[str, Any]:
         "created_at": iso(row.created_at),
         "expires_at": iso(row.expires_at),
         "revoked_at": iso(row.revoked_at),
-    }
-
-
-def _delivery(row: OutboxRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "incident_id": row.incident_id,
-        "kind": row.kind,
-        "target": row.target,
-        "status": row.status,
-        "attempts": row.attempts,
-        "outcome_unknown": row.outcome_unknown,
-        "last_error": row.last_error,
-        "created_at": iso(row.created_at),
-        "next_at": iso(row.next_at),
-        "delivered_at": iso(row.delivered_at),
-        "payload": row.payload,
     }
 
 

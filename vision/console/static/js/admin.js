@@ -2,6 +2,7 @@
 
 import { del, get, patch, post, query } from "./api.js";
 import { guarded, list, row, table } from "./admin-parts.js";
+import { deliveries } from "./admin-outbox.js";
 import { models } from "./admin-models.js";
 import { phrases } from "./admin-phrases.js";
 import { button, fill, h } from "./dom.js";
@@ -64,18 +65,6 @@ async function audit(body, app, wanted = {}, cursor = null, before = []) {
   fill(body, h("div", { class: "line wrap table-tools" }, filter("actor"), filter("action"), filter("subject")),
     table(["time", "actor", "action", "subject", "reason", ""], items.map((e) => row(when(e.at, { date: "full" }), e.actor, e.action, h("span", { class: "mono tiny" }, e.subject), e.reason, h("span", { class: "mono tiny muted clip detail", title: JSON.stringify(e.detail) }, JSON.stringify(e.detail) === "{}" ? "" : JSON.stringify(e.detail))))),
     page.next_cursor && button(t("more"), { onclick: () => audit(body, app, wanted, page.next_cursor, items).catch(fail) }));
-}
-
-async function deliveries(body, app, status = "dead") {
-  const found = await get(`/admin/deliveries?status=${status}`);
-  fill(body, h("div", { class: "line table-tools" }, ["dead", "pending", "sending", "delivered"].map((name) => button(t(`delivery_${name}`), { kind: "s", pressed: name === status, onclick: () => deliveries(body, app, name).catch(fail) }))),
-    table(["time", "kind", "target", "incident", "attempts", "their_words", ""], found.map((d) => row(when(d.created_at, { date: "full" }), t(`delivery_kind_${d.kind}`), d.target, h("a", { class: "mono tiny", href: `/console/incidents/${d.incident_id}` }, d.incident_id), d.attempts, d.last_error, d.status === "dead" && h("div", { class: "line" }, button(t("resend"), { kind: "s", onclick: () => resend(d, () => deliveries(body, app, status)) }), button(t("drop"), { kind: "s", onclick: guarded(async () => { if (await ask(t("drop"), h("p", {}, t("drop_hint")), { okLabel: t("drop"), okKind: "bad" })) await post(`/admin/deliveries/${d.id}/drop`); }, () => deliveries(body, app, status)) }))))));
-}
-
-async function resend(delivery, after) {
-  const sure = h("input", { type: "checkbox" }), text = h("textarea", { class: "input mono", rows: 4, placeholder: '{"description": "…"}' });
-  const given = await ask(t("resend"), h("div", { class: "stack" }, h("p", { class: "small" }, delivery.last_error), h("label", { class: "field" }, t("corrections"), text), delivery.outcome_unknown && h("label", { class: "line" }, sure, t("not_there_hint"))), { okLabel: t("resend"), read: () => { try { return { corrections: text.value.trim() ? JSON.parse(text.value) : {}, not_there: sure.checked }; } catch { toast(t("bad_json"), { bad: true }); return undefined; } } });
-  if (given) await guarded(() => post(`/admin/deliveries/${delivery.id}/resend`, given), () => { toast(t("resent")); return after(); })();
 }
 
 async function suppressions(body) {
