@@ -50,6 +50,17 @@ def test_the_catalogue_says_what_each_model_is(city: City, client: httpx.Client)
     assert (items["second"]["installed"], items["gone"]["installed"]) == (True, False)
     assert "b.xml" in items["gone"]["trouble"][0]
     assert (found["workers"][0]["version"], found["workers"][0]["silent"]) == ("first 1.0", False)
+    assert found["shadows"] == []
+
+
+def test_a_shadow_is_compared_over_all_workers(city: City, client: httpx.Client) -> None:
+    loaded = {"model": "first", "version": "first 1.0", "wanted": "first", "state": "ready", "reason": ""}
+    seen = {"model": "second", "compared": 3, "passed": 1, "failed": 0, "reason": ""}
+    classes = {"bicycle": {"both": 2, "first": 1, "shadow": 0}}
+    city.board.loaded = {w: {**loaded, "shadow": {**seen, "classes": classes}} for w in ("w1", "w2")}
+    shadow = client.get("/api/v1/admin/models").json()["shadows"][0]
+    assert (shadow["model"], shadow["compared"], shadow["passed"]) == ("second", 6, 2)
+    assert shadow["classes"]["bicycle"] == {"both": 4, "first": 2, "shadow": 0}
 
 
 def test_a_switch_is_kept_and_taken_back(city: City, client: httpx.Client) -> None:

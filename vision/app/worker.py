@@ -21,6 +21,7 @@ from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.models import Exchange, Model, ModelFollower
 from vision.pipeline.previews import LONGEST_PX, Previews
 from vision.pipeline.scene import SceneAnalyser
+from vision.pipeline.shadow import Shadow
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
 from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
@@ -68,6 +69,9 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
     with ExitStack() as stack:
         exchange = Exchange(lambda model: _load(city, model, clock), city.detection.model)
         stack.callback(exchange.close)
+        shadow = _shadow(city, exchange, clock)
+        if shadow is not None:
+            stack.callback(shadow.close)
         bus, board = RedisBus(redis_url), Board(redis_url)
         stack.callback(bus.close)
         stack.callback(board.close)
@@ -95,13 +99,13 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 spool=Spool(bus, clock),
                 mailbox=mailbox,
                 watch=watch,
-                batcher=exchange,
+                batcher=exchange if shadow is None else shadow,
                 make_analyser=analyser,
                 previews=_previews(clock, board, watch),
             ),
         )
         exchange.switched = running.renew
-        follower = ModelFollower(name, exchange, board, clock)
+        follower = ModelFollower(name, exchange, board, clock, None if shadow is None else shadow.record)
         follower.start()
         stack.callback(follower.stop)
         yield running
@@ -115,6 +119,13 @@ def _load(city: CityConfig, model: str, clock: Clock) -> Model:
     section = city.detection
     batcher = Batcher(detector, section.max_batch, section.wait_ms / 1000, capacity=section.queue, clock=clock)
     return Model(model, detector.names, detector.version, batcher)
+
+
+def _shadow(city: CityConfig, exchange: Exchange, clock: Clock) -> Shadow | None:
+    section = city.detection
+    if section.shadow is None:
+        return None
+    return Shadow(exchange, lambda model: _load(city, model, clock), section.shadow, section.shadow_share)
 
 
 def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:

@@ -19,3 +19,7 @@ class DetectionConfig(Section):
     max_batch: int = Field(8, ge=1, le=256, description="Most pictures in one inference call.")
     wait_ms: float = Field(35.0, ge=0, le=1000, description="How long a batch waits for more pictures.")
     queue: int = Field(64, ge=1, description="Looks that may wait for the detector; more are dropped and counted.")
+    shadow: str | None = Field(
+        None, description="A second model that sees a share of the looks; the models page compares the two."
+    )
+    shadow_share: float = Field(0.05, gt=0, le=1, description="Share of the looks that the shadow model sees too.")

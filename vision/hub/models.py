@@ -1,5 +1,6 @@
 """Which model the city's workers look with: the choice, who made it, and what the catalogue has to offer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -107,6 +108,25 @@ class ModelShelf:
                 continue
             names.update(dict.fromkeys(_named(document)))
         return list(names)
+
+
+def shadows(records: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The workers' records (by worker) as one row a shadow model: counts added up, reasons by worker."""
+    rows: dict[str, dict[str, Any]] = {}
+    for worker, record in sorted(records.items()):
+        row = rows.setdefault(
+            record["model"],
+            {"model": record["model"], "compared": 0, "passed": 0, "failed": 0, "classes": {}, "trouble": {}},
+        )
+        for key in ("compared", "passed", "failed"):
+            row[key] += record[key]
+        for name, counts in record["classes"].items():
+            total = row["classes"].setdefault(name, {"both": 0, "first": 0, "shadow": 0})
+            for who, count in counts.items():
+                total[who] += count
+        if record["reason"]:
+            row["trouble"][worker] = record["reason"]
+    return list(rows.values())
 
 
 def _named(document: Any) -> list[str]:

@@ -134,8 +134,17 @@ class Exchange:
 class ModelFollower:
     """Takes the hub's wish from the board once a second and posts what looks now, in a thread of its own."""
 
-    def __init__(self, worker: str, exchange: Exchange, board: Board, clock: Clock) -> None:
+    def __init__(
+        self,
+        worker: str,
+        exchange: Exchange,
+        board: Board,
+        clock: Clock,
+        shadow: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
+        """`shadow`: what shadow.Shadow has to tell, posted along."""
         self._worker, self._exchange, self._board, self._clock = worker, exchange, board, clock
+        self._shadow = shadow
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
@@ -154,7 +163,10 @@ class ModelFollower:
         self._post()
 
     def _post(self) -> None:
-        self._board.post_model(self._worker, {**self._exchange.record(), "at": self._clock.now().isoformat()})
+        record = {**self._exchange.record(), "at": self._clock.now().isoformat()}
+        if self._shadow is not None:
+            record["shadow"] = self._shadow()
+        self._board.post_model(self._worker, record)
 
     def _run(self) -> None:
         while not self._stop.is_set():

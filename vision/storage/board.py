@@ -175,7 +175,7 @@ class Board:
             return None if body is None else dict(json.loads(body))
 
     def post_model(self, worker: str, record: Mapping[str, Any]) -> None:
-        """What a worker looks with: `model`, `version`, `wanted`, `state`, `reason`, `at`."""
+        """What a worker looks with: `model`, `version`, `wanted`, `state`, `reason`, `at`, and its `shadow` if any."""
         with self._telling():
             self._client.hset(_PREFIX + "models", worker, json.dumps(record))
 

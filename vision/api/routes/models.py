@@ -12,7 +12,7 @@ from vision.api.conditional import send
 from vision.api.context import Context, Hub
 from vision.api.problems import RESPONSES
 from vision.detectors.catalogue import ModelEntry
-from vision.hub.models import ModelShelf
+from vision.hub.models import ModelShelf, shadows
 
 router = APIRouter(prefix="/admin/models", tags=["administration"], responses=RESPONSES)
 Engineer = Annotated[Principal, needs(Scope.REGISTRY_WRITE)]
@@ -55,6 +55,25 @@ class Choice(wire.Wire):
     at: datetime
 
 
+class Differences(wire.Wire):
+    """Boxes of one class on the looks that both models saw: same place (IoU of 0.5), or seen by one alone."""
+
+    both: int
+    first: int = Field(description="By the model in use alone.")
+    shadow: int = Field(description="By the shadow model alone.")
+
+
+class ShadowModel(wire.Wire):
+    """A second model that sees a share of the looks; nothing it sees becomes a finding."""
+
+    model: str
+    compared: int = Field(description="Looks that both models answered, over all workers since each began.")
+    passed: int = Field(description="Let pass, for the shadow had looks waiting.")
+    failed: int
+    classes: dict[str, Differences] = Field(description="Boxes with a score of at least 0.35, by class.")
+    trouble: dict[str, str] = Field(description="Why a worker runs without it, by worker.")
+
+
 class Models(wire.Wire):
     configured: str = Field(description="The one of the configuration: what workers begin with.")
     wanted: str
@@ -62,6 +81,7 @@ class Models(wire.Wire):
     history: list[Choice] = Field(description="Newest first.")
     items: list[ModelItem]
     workers: list[WorkerModel]
+    shadows: list[ShadowModel]
 
 
 class SwitchBody(wire.Wire):
@@ -121,13 +141,15 @@ def _shelf(hub: Context) -> ModelShelf:
 def _state(hub: Context) -> dict[str, Any]:
     shelf = _shelf(hub)
     now = hub.services.clock.now()
+    told = hub.services.board.models()
     return {
         "configured": shelf.configured,
         "wanted": shelf.wanted(),
         "before": shelf.before(),
         "history": [{"model": c.model, "number": c.number, "by": c.by, "at": c.at} for c in reversed(shelf.history())],
         "items": [_item(shelf, name, entry) for name, entry in shelf.catalogue().models.items()],
-        "workers": [_worker(name, row, now) for name, row in sorted(hub.services.board.models().items())],
+        "workers": [_worker(name, row, now) for name, row in sorted(told.items())],
+        "shadows": shadows({name: row["shadow"] for name, row in told.items() if row.get("shadow")}),
     }
 
 

@@ -32,10 +32,24 @@ function show(body, found, choose) {
     h("h2", { class: "spaced" }, t("model_workers")),
     h("div", { class: "table-card" }, table(["worker", "model", "status", "heard_at"], found.workers.map((w) => row(h("b", { class: "mono" }, w.worker), h("span", { class: "mono" }, w.version),
       h("div", {}, h("span", { class: `chip ${w.silent ? "" : STATE[w.state]}` }, w.silent ? t("worker_silent") : t(`model_${w.state}`, { model: w.wanted })), w.reason && h("div", { class: "small trouble" }, w.reason)), when(w.heard_at))))),
+    found.shadows.map(shadow),
     h("h2", { class: "spaced" }, t("model_catalogue")),
     h("div", { class: "cards" }, found.items.map((m) => card(m, found, choose))),
     found.history.length > 0 && h("h2", { class: "spaced" }, t("model_history")),
     found.history.length > 0 && h("div", { class: "table-card" }, table(["time", "model", "actor"], found.history.slice(0, 10).map((c) => row(when(c.at, { date: "full" }), h("span", { class: "mono" }, c.model), c.by)))));
+}
+
+// What a second model saw otherwise on the same looks.
+function shadow(s) {
+  const share = (n, all) => (all ? `${n} · ${Math.round((100 * n) / all)} %` : "0");
+  return h("section", {},
+    h("h2", { class: "spaced" }, t("shadow_model"), " ", h("span", { class: "mono" }, s.model)),
+    h("p", { class: "small muted" }, t("shadow_hint", { compared: s.compared, passed: s.passed, failed: s.failed })),
+    Object.entries(s.trouble).map(([worker, words]) => h("p", { class: "small trouble" }, `${worker}: ${words}`)),
+    h("div", { class: "table-card" }, table(["class", "shadow_both", "shadow_first", "shadow_second"], Object.entries(s.classes).map(([name, n]) => {
+      const all = n.both + n.first + n.shadow;
+      return row(h("span", { class: "mono" }, name), share(n.both, all), share(n.first, all), share(n.shadow, all));
+    }))));
 }
 
 function card(m, found, choose) {
