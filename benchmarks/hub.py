@@ -24,6 +24,7 @@ from vision.core.clock import Clock, SystemClock
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.findings import Finding, ViolationType, Why
 from vision.core.incidents import DeliveryKind, DeliveryStatus
+from vision.hub.contacts import Contacts
 from vision.hub.incidents import IncidentService
 from vision.hub.keep import Keeper
 from vision.hub.replay import Plan, replay
@@ -40,10 +41,15 @@ EVERY_S = 10.0
 TARGET_PER_S = 2500.0
 
 
+def contacts() -> Contacts:
+    """The bike operator is told."""
+    return Contacts(notifiers={"bike_operator": frozenset()})
+
+
 def service_of(database: Database, clock: Clock, count: int) -> IncidentService:
     """The hub's own parts, as `vision hub` puts them together."""
     city = cameras(count)
-    around = CitySurroundings(lambda: city, notifier_ids=frozenset({"bike_operator"}))
+    around = CitySurroundings(lambda: city, contacts=contacts)
     around.refresh()
     return IncidentService(database, clock, around, route=lambda _type, _district: ["city"], keeper=Keeper())
 
@@ -173,9 +179,9 @@ class _Watched(IncidentService):
     first_at: float = 0.0
     last_at: float = 0.0
 
-    def take(self, findings: Any) -> int:
+    def take(self, findings: Any, guard: Any = lambda _session: None) -> int:
         self.first_at = self.first_at or time.perf_counter()
-        count = super().take(findings)
+        count = super().take(findings, guard)
         self.last_at, now = time.perf_counter(), datetime.now(UTC)
         ages = [(now - finding.at).total_seconds() for finding in findings]
         self.ages += ages
@@ -188,7 +194,7 @@ def sustained(which: str, seconds: float) -> list[Result]:
     """The whole way: a publishing process, Valkey, the hub's own threads, and the outbox settled beside them."""
     with databases(which) as database, valkey() as url:
         clock, city = SystemClock(), cameras(CITY)
-        around = CitySurroundings(lambda: city, notifier_ids=frozenset({"bike_operator"}))
+        around = CitySurroundings(lambda: city, contacts=contacts)
         around.refresh()
         service = _Watched(database, clock, around, route=lambda _type, _district: ["city"], keeper=Keeper())
         service.ages, service.changed = [], []

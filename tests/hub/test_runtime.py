@@ -1,8 +1,10 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from tests.incidents.street import absent, present
 from vision.core.clock import SystemClock
@@ -23,11 +25,20 @@ class Flaky(IncidentService):
 
     failures = 2
 
-    def take(self, findings: Sequence[Finding]) -> int:
+    def take(self, findings: Sequence[Finding], guard: Callable[[Session], None] = lambda _session: None) -> int:
         if self.failures:
             self.failures -= 1
             raise StorageError("disk full")
-        return super().take(findings)
+        return super().take(findings, guard)
+
+
+class Picky(IncidentService):
+    """Cannot bear one look."""
+
+    def take(self, findings: Sequence[Finding], guard: Callable[[Session], None] = lambda _session: None) -> int:
+        if any(finding.confidence == 0.123 for finding in findings):
+            raise ZeroDivisionError
+        return super().take(findings, guard)
 
 
 def soon(true: Callable[[], bool]) -> bool:
@@ -50,6 +61,19 @@ def test_an_outage_loses_nothing(database: Database, surroundings: CitySurroundi
     finally:
         hub.stop()
     assert hub.faults["intake"] == 2
+    with database.reading() as session:
+        assert session.scalars(select(IncidentRow.status)).all() == ["open"]
+
+
+def test_a_look_that_cannot_be_taken_does_not_hold_up_the_others(
+    database: Database, surroundings: CitySurroundings
+) -> None:
+    bus, service = MemoryBus(), Picky(database, SystemClock(), surroundings, route=lambda _t, _d: ["city"])
+    hub = Hub(bus, service, SystemClock())
+    bus.publish([present(0), replace(present(100, since=0), confidence=0.123), present(200, since=0)])
+    assert hub.take_once(wait_s=0) == 3
+    assert bus.waiting() == 0
+    assert hub.faults["finding"] == 1
     with database.reading() as session:
         assert session.scalars(select(IncidentRow.status)).all() == ["open"]
 

@@ -1,11 +1,12 @@
-"""A private PostgreSQL cluster in a temporary folder: no port, only a socket; gone with the context."""
+"""A private PostgreSQL cluster in a temporary folder, gone with the context; one that can be killed and started again."""
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,22 +18,60 @@ def available() -> bool:
     return bool(_HOMES)
 
 
+class PostgreSQLServer:
+    """One server in `folder`, which has to be empty; it refuses to run as root, so it runs as `postgres` then."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, hosts: Sequence[str] = ()) -> None:
+        """`hosts`: addresses to listen on beside the socket in `folder`; without any there is no port."""
+        self._folder, self._data, self._hosts = folder, folder / "data", tuple(hosts)
+        self._port = port or 5432
+        self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        self.url = f"postgresql+psycopg://streetward@/postgres?host={folder}&port={self._port}"
+
+    def url_at(self, host: str) -> str:
+        return f"postgresql+psycopg://streetward@{host}:{self._port}/postgres"
+
+    def create(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, self._user)
+        options = ("-U", "streetward", "-A", "trust", "-E", "UTF8", "--no-sync")
+        _run(self._user, "initdb", "-D", str(self._data), *options)
+        with (self._data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 10.0.0.0/8 trust\n")
+
+    def start(self) -> None:
+        """Raises RuntimeError when it does not come up."""
+        options = f"-c listen_addresses='{','.join(self._hosts)}' -c unix_socket_directories={self._folder}"
+        options += f" -c port={self._port}"
+        log = str(self._folder / "log")
+        _run(self._user, "pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options, "start")
+
+    def kill(self) -> None:
+        """As a power cut would: every process of it at once, nothing flushed."""
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for pid in (postmaster, *map(int, children)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def stop(self) -> None:
+        _run(self._user, "pg_ctl", "-D", str(self._data), "-w", "-m", "immediate", "stop")
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
-    """A running server's SQLAlchemy URL; it refuses to run as root, so it runs as the user `postgres` then."""
+    """A running server's SQLAlchemy URL; no port, only a socket."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() == 0:
-        shutil.chown(folder, user)
-    data = folder / "data"
     try:
-        _run(user, "initdb", "-D", str(data), "-U", "streetward", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
-        _run(user, "pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+        server = PostgreSQLServer(folder)
+        server.create()
+        server.start()
         try:
-            yield f"postgresql+psycopg://streetward@/postgres?host={folder}"
+            yield server.url
         finally:
-            _run(user, "pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,12 +1,14 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.core.test_findings import finding
 from vision.core.errors import StorageError
+from vision.core.findings import Finding
 from vision.storage.board import Board
-from vision.storage.bus import MemoryBus, RedisBus
+from vision.storage.bus import MemoryBus, RedisBus, partition_of
 from vision.storage.valkey import EmbeddedValkey
 
 
@@ -33,7 +35,7 @@ def bus(request: pytest.FixtureRequest) -> MemoryBus | RedisBus:
 def test_findings_arrive_in_order_until_acknowledged(bus: MemoryBus | RedisBus) -> None:
     sent = [finding(stood_s=s) for s in (1, 2, 3)]
     bus.publish(sent)
-    got = bus.read(wait_s=1, limit=10)
+    got = bus.read(wait_s=1, limit=99)
     assert [f for _, f in got] == sent
     assert bus.waiting() == 3
     bus.acknowledge([key for key, _ in got])
@@ -41,10 +43,42 @@ def test_findings_arrive_in_order_until_acknowledged(bus: MemoryBus | RedisBus) 
     assert bus.read(wait_s=0.01, limit=10) == []
 
 
+def reader(valkey: EmbeddedValkey, stream: str, like: Finding) -> RedisBus:
+    """Of that finding's partition alone."""
+    bus = RedisBus(valkey.url, stream=stream)
+    bus.own([partition_of(like)])
+    return bus
+
+
+def test_a_partition_that_passes_on_brings_what_was_left_unfinished(valkey: EmbeddedValkey) -> None:
+    north, south = finding(stood_s=1), replace(finding(stood_s=1), area="west")
+    assert partition_of(north) != partition_of(south)
+    one, other = reader(valkey, "passed", north), reader(valkey, "passed", south)
+    one.publish([north, south])
+    read = one.read(wait_s=1, limit=9)
+    assert [f for _, f in read] == [north]
+    one.own([])
+    assert one.read(wait_s=0.01, limit=9) == []
+    other.own([partition_of(north), partition_of(south)])
+    taken = [*other.read(wait_s=1, limit=32), *other.read(wait_s=1, limit=32)]
+    assert {f.area for _, f in taken} == {"", "west"}
+    other.acknowledge(key for key, _ in taken)
+    assert one.waiting() == 0
+
+
+def test_what_could_not_be_written_is_read_again(bus: MemoryBus | RedisBus) -> None:
+    bus.publish([finding(stood_s=s) for s in (1, 2)])
+    first = bus.read(wait_s=1, limit=99)
+    assert bus.read(wait_s=0.01, limit=99) == []
+    bus.again()
+    assert bus.read(wait_s=1, limit=99) == first
+
+
 def test_what_a_killed_hub_left_is_read_again(valkey: EmbeddedValkey) -> None:
-    RedisBus(valkey.url, stream="left").publish([finding(stood_s=s) for s in range(5)])
-    first = RedisBus(valkey.url, stream="left").read(wait_s=1, limit=3)
-    after = RedisBus(valkey.url, stream="left")
+    sent = [finding(stood_s=s) for s in range(5)]
+    RedisBus(valkey.url, stream="left").publish(sent)
+    first = reader(valkey, "left", sent[0]).read(wait_s=1, limit=3)
+    after = reader(valkey, "left", sent[0])
     again = after.read(wait_s=1, limit=3)
     rest = after.read(wait_s=0.01, limit=9) or after.read(wait_s=1, limit=9)
     assert [f for _, f in again] == [f for _, f in first]

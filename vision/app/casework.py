@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+
 from vision.alerts.notify import NotifyHandler, build_notifiers
 from vision.cases.build import (
     Surroundings,
@@ -33,7 +35,10 @@ from vision.core.incidents import DeliveryKind
 from vision.core.ports import BlobStore
 from vision.storage.database import Database
 from vision.storage.registry import Registry
+from vision.storage.tables import RegistryRow
 
+_SECRET = ("secret", "links")
+_ONE_SECRET = 5_318_011  # advisory lock
 _CASES = (DeliveryKind.FILE, DeliveryKind.UPDATE, DeliveryKind.CLOSE)
 
 
@@ -60,7 +65,7 @@ def casework(
     city: CityConfig, database: Database, registry: Registry, *, blobs: BlobStore, clock: Clock, reported: Reported
 ) -> Casework:
     """Raises ConfigError for a mapping or a code table that cannot work, StorageError without a link secret."""
-    secret = link_secret(city.data)
+    secret = link_secret(city.data) if database.is_sqlite else shared_secret(database, clock)
     links = build_links(city.cases, city.public_url, secret, clock)
     platforms = build_platforms(city.cases, Surroundings(blobs, links, clock))
     deadlines = build_deadlines(city.cases)
@@ -96,6 +101,26 @@ def casework(
         checks=checks,
         link_secret=secret,
     )
+
+
+def shared_secret(database: Database, clock: Clock) -> str:
+    """The key of signed evidence links where several hubs answer: made once, kept in the database that they share."""
+    with database.transaction() as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_SECRET})
+        row = session.get(RegistryRow, _SECRET)
+        if row is None:
+            kind, key = _SECRET
+            row = RegistryRow(
+                kind=kind,
+                id=key,
+                document={"key": secrets.token_hex(32)},
+                deleted=False,
+                version=0,
+                updated_at=clock.now(),
+                updated_by="hub",
+            )
+            session.add(row)
+        return str(row.document["key"])
 
 
 def link_secret(data: Path) -> str:

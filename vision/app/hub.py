@@ -1,6 +1,7 @@
 """Puts the hub together: incidents, outbox, page and API over one database."""
 
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,7 @@ from vision.cases.routing import route
 from vision.cluster.assigner import Assigner
 from vision.config.schema import CityConfig
 from vision.console.site import add_console
-from vision.core.clock import Clock, SystemClock
+from vision.core.clock import Clock
 from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
@@ -35,12 +36,14 @@ from vision.detectors.catalogue import CATALOGUE_FILE
 from vision.hub.build import build_incidents, build_spoken_grace
 from vision.hub.incidents import IncidentService
 from vision.hub.models import ModelShelf
-from vision.hub.runtime import Hub
+from vision.hub.ownership import Ownership
+from vision.hub.runtime import CHORES, Hub
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.events import CaseStatusReported, Recheck
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
+from vision.storage.common_time import common_time
 from vision.storage.database import Database
 from vision.storage.leases import CameraLeases
 from vision.storage.registry import Registry
@@ -108,12 +111,15 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         )
         incidents = parts.service
         cases = casework(city, database, registry, blobs=ground.blobs, clock=clock, reported=_reporting(incidents))
+        name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        ownership = None if database.is_sqlite else Ownership(database, clock, name, CHORES + 1)
         dispatcher = Dispatcher(
             database,
             clock,
             {**cases.handlers, DeliveryKind.ANNOUNCE: loudspeakers.announcer},
             settings=cases.dispatch,
             settled=incidents.settled,
+            ours=_ours(ownership, registry),
         )
         wake.calls.append(dispatcher.nudge)
         models = ModelShelf(registry, clock, city.detection.model, city.detection.catalogue or CATALOGUE_FILE)
@@ -130,10 +136,9 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "registry": follow.run,
             "upkeep": parts.upkeep.run,
             "assigner": Assigner(ground.board, ground.seat, clock).run,
-            **cases.loops,
-            **{each.name: each.run for each in publishers},
         }
-        running = Hub(ground.bus, incidents, clock, loops)
+        chores = {**cases.loops, **{each.name: each.run for each in publishers}}
+        running = Hub(ground.bus, incidents, clock, loops, chores=chores, ownership=ownership)
         follow.once()
         server.start()
         stack.callback(server.stop)
@@ -147,17 +152,18 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
 
 @contextmanager
 def _ground(city: CityConfig, redis_url: str) -> Iterator[_Ground]:
-    clock = SystemClock()
     with ExitStack() as stack:
+        bus, board = RedisBus(redis_url), Board(redis_url)
+        stack.callback(bus.close)
+        stack.callback(board.close)
+        clock = stack.enter_context(common_time(board))
         database = Database(city.database_url)
         stack.callback(database.close)
         database.migrate()
         registry = Registry(database, clock)
         adopt(city, registry)
-        bus, board = RedisBus(redis_url), Board(redis_url)
         seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=_SEAT_S)
-        for each in (bus, board, seat):
-            stack.callback(each.close)
+        stack.callback(seat.close)
         # PostgreSQL may commit a lower alert id after a higher one; SQLite has one writer.
         gap_wait_s = 0.0 if database.is_sqlite else _LATE_COMMIT_S
         feed = AlertFeed(RecordedAlerts(database, clock.now), clock, gap_wait_s=gap_wait_s)
@@ -228,6 +234,17 @@ def _recheck(board: Board) -> Callable[[Sequence[Recheck]], None]:
             log.warning("recheck_not_asked_for", reason=str(error))
 
     return want
+
+
+def _ours(ownership: Ownership | None, registry: Registry) -> Callable[[str], bool]:
+    """A loudspeaker is one hub's, so that it has one floor; platforms are everybody's."""
+    if ownership is None:
+        return lambda _target: True
+    return lambda target: CHORES in ownership.owned or target not in _speaking(registry)
+
+
+def _speaking(registry: Registry) -> set[str]:
+    return {"", "*", *registry.documents("speaker")}
 
 
 def _routing(city: CityConfig) -> Callable[[ViolationType, str], list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from vision.config.schema import CityConfig, load
-from vision.core.clock import Clock, SystemClock
+from vision.core.clock import Clock
 from vision.core.detections import Detections
 from vision.core.errors import ConfigError, DetectorError, ModelFileError
 from vision.core.frames import Image
@@ -28,6 +28,8 @@ from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSetti
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus
+from vision.storage.common_time import common_time
+from vision.storage.late_blobs import LateBlobs
 from vision.storage.leases import CameraLeases
 from vision.streams.factory import open_source
 from vision.streams.mailbox import Mailbox
@@ -65,20 +67,21 @@ def serve(config_path: Path, redis_url: str, name: str, stop: threading.Event) -
 @contextmanager
 def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
     """A worker with its detector loaded; closed again at the end."""
-    clock = SystemClock()
     with ExitStack() as stack:
+        bus, board = RedisBus(redis_url), Board(redis_url)
+        stack.callback(bus.close)
+        stack.callback(board.close)
+        clock = stack.enter_context(common_time(board))
         exchange = Exchange(lambda model: _load(city, model, clock), city.detection.model)
         stack.callback(exchange.close)
         shadow = _shadow(city, exchange, clock)
         if shadow is not None:
             stack.callback(shadow.close)
-        bus, board = RedisBus(redis_url), Board(redis_url)
-        stack.callback(bus.close)
-        stack.callback(board.close)
         leases = CameraLeases(redis_url, name)
         stack.callback(leases.close)
         mailbox = Mailbox()
-
+        blobs = LateBlobs(ObjectBlobs(city.evidence_url), clock)
+        stack.callback(blobs.close)
         settings = rule_settings(city)
 
         def analyser(camera: Camera, view: View) -> GuardedAnalyser:
@@ -95,7 +98,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 clock=clock,
                 board=board,
                 leases=leases,
-                blobs=ObjectBlobs(city.evidence_url),
+                blobs=blobs,
                 spool=Spool(bus, clock),
                 mailbox=mailbox,
                 watch=watch,

@@ -76,13 +76,16 @@ class Dispatcher:
         settings: DispatchSettings | None = None,
         settled: Settled = lambda _session, _delivery, _outcome: None,
         chance: random.Random | None = None,
+        ours: Callable[[str], bool] = lambda _target: True,
     ) -> None:
+        """`ours`: targets that this dispatcher serves; rows of one are shared with others by SKIP LOCKED."""
         self._database = database
         self._clock = clock
         self._handlers = handlers
         self._settings = settings or DispatchSettings()
         self._settled = settled
         self._chance = chance or random.Random()
+        self._ours = ours
         self._targets: dict[str, _Target] = {}
         self._in_flight: dict[int, str] = {}
         self._work: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
@@ -189,7 +192,7 @@ class Dispatcher:
             self._look_at_s = now_s + self._settings.poll_s
             with self._database.reading() as session:
                 self._hot.update(ledger.due_targets(session, now))
-        return set(self._hot)
+        return {target for target in self._hot if self._ours(target)}
 
     def _room(self, name: str, now_s: float) -> int:
         target = self._target(name)

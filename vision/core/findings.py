@@ -96,6 +96,7 @@ class Finding:
     model: str = ""
     rules: str = ""
     fence: int = 0  # the worker's lease token; a stale one is refused (cluster)
+    area: str = ""  # the part of the city that the camera looks at: findings of one area meet in one hub (cluster)
 
     @property
     def id(self) -> str:
@@ -134,6 +135,7 @@ class Finding:
             "model": self.model,
             "rules": self.rules,
             "fence": self.fence,
+            "area": self.area,
         }
 
     @classmethod
@@ -166,4 +168,5 @@ class Finding:
             model=record["model"],
             rules=record["rules"],
             fence=int(record["fence"]),
+            area=record.get("area", ""),
         )

@@ -1,6 +1,6 @@
 """The seams: what each stage expects of the next, so that every back end can be swapped and faked."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from vision.core.detections import Detections
@@ -64,6 +64,14 @@ class FindingBus(Protocol):
         ...
 
     def acknowledge(self, delivery_ids: Iterable[str]) -> None: ...
+
+    def own(self, partitions: Collection[int]) -> None:
+        """Read these parts of the city's findings and no others; of new ones what was left unfinished comes first."""
+        ...
+
+    def again(self) -> None:
+        """Deliver everything that was read and not acknowledged once more."""
+        ...
 
 
 class BlobStore(Protocol):

@@ -1,5 +1,6 @@
 """What a city has: cameras with their views and zones, loudspeakers."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import time
@@ -8,6 +9,7 @@ from enum import StrEnum
 from vision.core.geometry import Point, Polygon
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
+_AREAS_PER_DEGREE = 100
 
 
 def redact_url(text: str) -> str:
@@ -125,6 +127,14 @@ class Camera:
     @property
     def safe_url(self) -> str:
         return redact_url(self.url)
+
+    @property
+    def area(self) -> str:
+        """The part of the city that it looks at: a ground cell of about a kilometre, else its district."""
+        if self.position is None:
+            return self.district
+        east, north = (math.floor(value * _AREAS_PER_DEGREE) for value in self.position)
+        return f"{east},{north}"
 
     def view(self, view_id: str) -> View:
         return next(view for view in self.views if view.id == view_id)

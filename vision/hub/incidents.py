@@ -11,7 +11,7 @@ from vision.core.clock import Clock
 from vision.core.codes import Standard
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
 from vision.core.errors import Rejected
-from vision.core.findings import Finding
+from vision.core.findings import Finding, FindingState
 from vision.core.incidents import DeliveryKind
 from vision.hub import dedup, record
 from vision.hub.keep import Keeper
@@ -26,6 +26,7 @@ from vision.incidents.events import (
     CaseFiled,
     DeliveryFailed,
     Event,
+    FindingSeen,
     Notified,
     Recheck,
     TimerFired,
@@ -36,6 +37,7 @@ from vision.incidents.turn import Step
 from vision.storage.database import Database
 from vision.storage.tables import IncidentRow
 
+_LATE_COMMIT = timedelta(seconds=20)  # a row is stamped before its transaction commits
 _REMEMBERED = timedelta(hours=1)  # ended incidents this young still tell which looks of their sites are old
 
 
@@ -63,7 +65,8 @@ class IncidentService:
         self._keeper = keeper
         self._sites = Sites()
         books = Books(route, standard, offences, suppressions, rechecks, nudge)
-        self._writer = Writer(clock, surroundings, self._sites, books, advisory_lock=not database.is_sqlite)
+        self._writer = Writer(clock, surroundings, self._sites, books, shared=not database.is_sqlite)
+        self._followed_at: datetime | None = None
 
     def load(self) -> int:
         """Take up every watched incident from the record; returns how many. Raises StorageError."""
@@ -72,12 +75,26 @@ class IncidentService:
                 self._sites.put(Held(Incident.from_record(row.state), row.version))
         return len(self._sites)
 
+    def follow(self) -> int:
+        """Take up what other hubs changed since the last time; returns how many incidents. Raises StorageError."""
+        now = self._clock.now()
+        since = now - _REMEMBERED if self._followed_at is None else self._followed_at - _LATE_COMMIT
+        count = 0
+        with self._database.reading() as session:
+            for row in record.changed_since(session, since, self._sites.version):
+                self._sites.put(Held(Incident.from_record(row.state), row.version))
+                count += 1
+        self._followed_at = now
+        return count
+
     def watched(self) -> int:
         """Incidents whose looks still matter."""
         return len(self._sites)
 
-    def take(self, findings: Sequence[Finding]) -> int:
+    def take(self, findings: Sequence[Finding], guard: Callable[[Session], None] = lambda _session: None) -> int:
         """Take looks in, all or none; late, doubled and unordered ones change nothing they should not.
+
+        `guard` is asked first in the transaction and may forbid it by raising.
 
         Returns:
             How many of them changed something that was written.
@@ -91,7 +108,9 @@ class IncidentService:
         count = 0
         if first < len(findings) or self._keeping():
             with self._database.transaction() as session:
+                guard(session)
                 work = self._writer.start(session)
+                self._writer.claim(work, self._perhaps_new(findings[first:]))
                 self._writer.load_many(work, self._touched(findings[first:]))
                 count = sum([self._take_one(work, finding, marks) for finding in findings[first:]])
                 if self._keeping() and self._keeper is not None:
@@ -128,18 +147,19 @@ class IncidentService:
     def fire_timers(self, *, limit: int = 200) -> int:
         """Fire what is due; returns how many timers fired. Raises StorageError."""
         now = self._clock.now()
+        query = (
+            select(IncidentRow.id)
+            .where(IncidentRow.next_timer_at <= now)
+            .order_by(IncidentRow.next_timer_at)
+            .limit(limit)
+        )
         with self._database.reading() as session:
-            due = session.scalars(
-                select(IncidentRow.id)
-                .where(IncidentRow.next_timer_at <= now)
-                .order_by(IncidentRow.next_timer_at)
-                .limit(limit)
-            ).all()
-        if not due:
-            return 0
+            if not session.scalars(query).all():
+                return 0
         count = 0
         with self._database.transaction() as session:
             work = self._writer.start(session)
+            due = session.scalars(query.with_for_update(skip_locked=True)).all()  # those of other hubs are theirs
             self._writer.load_many(work, due)
             for incident_id in due:
                 incident = self._writer.load(work, incident_id)
@@ -168,6 +188,14 @@ class IncidentService:
         if mark is None or finding.at > mark:
             marks[site] = finding.at
         return True
+
+    def _perhaps_new(self, findings: Iterable[Finding]) -> list[FindingSeen]:
+        """Looks that may begin an incident."""
+        return [
+            dedup.seen(self._around, finding)
+            for finding in findings
+            if finding.state is FindingState.PRESENT and not self._sites.at(finding.site)
+        ]
 
     def _touched(self, findings: Iterable[Finding]) -> set[str]:
         """Incidents that these looks will change, as far as memory knows."""

@@ -1,6 +1,7 @@
 """Rows of one incident: read for a change, and written with log, alerts, evidence and outbox in one transaction."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vision.core.errors import NotThereError
 from vision.core.findings import Finding, FindingState, ViolationType
+from vision.core.geometry import Point
 from vision.core.incidents import DeliveryKind, DeliveryStatus
 from vision.hub.places import Place
 from vision.incidents.events import ANY_PLATFORM, Alert, Deliver, Effect, LogEntry
@@ -20,6 +22,7 @@ from vision.storage.tables import AlertRow, EvidenceRow, IncidentRow, LogRow, Ou
 Route = Callable[[ViolationType, str], Sequence[str]]
 """Platforms of a case, by type and district."""
 _AT_ONCE = 500
+_METRES_PER_DEGREE = 111_000.0  # of latitude, at least
 _MEDIA = {".jpg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4", ".wav": "audio/wav"}
 
 
@@ -46,6 +49,29 @@ def locked_many(session: Session, ids: Iterable[str]) -> dict[str, IncidentRow]:
         with session.no_autoflush:
             found.update({row.id: row for row in session.scalars(query)})
     return found
+
+
+def watched_near(session: Session, type_: ViolationType, position: Point, within_m: float) -> Iterable[IncidentRow]:
+    """Watched incidents of the type that may lie within the distance, whichever hub looks after them."""
+    east, north = position
+    high = within_m / _METRES_PER_DEGREE
+    wide = high / max(0.01, math.cos(math.radians(north)))
+    query = select(IncidentRow).where(
+        IncidentRow.watched,
+        IncidentRow.type == type_.value,
+        IncidentRow.longitude.between(east - wide, east + wide),
+        IncidentRow.latitude.between(north - high, north + high),
+    )
+    with session.no_autoflush:
+        return session.scalars(query.order_by(IncidentRow.id)).all()
+
+
+def changed_since(session: Session, since: datetime, known: Callable[[str], int | None]) -> Iterable[IncidentRow]:
+    """Rows changed since then whose version is newer than the `known` one."""
+    rows = session.execute(select(IncidentRow.id, IncidentRow.version).where(IncidentRow.updated_at >= since))
+    newer = [row.id for row in rows if (version := known(row.id)) is None or version < row.version]
+    for start in range(0, len(newer), _AT_ONCE):
+        yield from session.scalars(select(IncidentRow).where(IncidentRow.id.in_(newer[start : start + _AT_ONCE])))
 
 
 def watched_or_young(session: Session, since: datetime) -> Iterable[IncidentRow]:

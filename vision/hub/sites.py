@@ -1,6 +1,7 @@
 """What the hub holds in memory of every watched incident, so that an unchanged look costs a look-up."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from vision.core.geometry import Point, haversine_m
 from vision.incidents.incident import Incident
 
 Site = tuple[str, str, str, ViolationType]
+_ENDED_KEPT = 10_000
 _CELLS_PER_DEGREE = 500  # about 220 m: larger than any distance at which incidents join
 
 
@@ -33,6 +35,7 @@ class Sites:
         self._held: dict[str, Held] = {}
         self._by_site: dict[Site, tuple[str, ...]] = {}
         self._by_cell: dict[tuple[ViolationType, int, int], set[str]] = {}
+        self._ended: OrderedDict[str, int] = OrderedDict()  # versions of incidents let go lately
         self.marks: dict[Site, datetime] = {}
         self._changing = threading.Lock()
 
@@ -42,6 +45,11 @@ class Sites:
     def get(self, incident_id: str) -> Held | None:
         return self._held.get(incident_id)
 
+    def version(self, incident_id: str) -> int | None:
+        """Of the row as memory last saw it; None for one that it does not hold."""
+        held = self._held.get(incident_id)
+        return self._ended.get(incident_id) if held is None else held.version
+
     def at(self, site: Site) -> tuple[str, ...]:
         """Ids of the incidents watched at the site."""
         return self._by_site.get(site, ())
@@ -49,9 +57,10 @@ class Sites:
     def put(self, held: Held) -> None:
         """Hold an incident, or let it go when its looks matter no more. An older version changes nothing."""
         incident = held.incident
-        known = self._held.get(incident.id)
-        if known is not None and known.version > held.version:
+        newest = self.version(incident.id)
+        if newest is not None and newest > held.version:
             return
+        known = self._held.get(incident.id)
         with self._changing:
             for witness in incident.witnesses:
                 self.mark((*witness.site, incident.type), witness.looked_at)
@@ -63,6 +72,11 @@ class Sites:
                 self._unlink(known, keep=held if incident.watched else None)
             if not incident.watched:
                 self._held.pop(incident.id, None)
+                self._ended[incident.id] = held.version
+                if len(self._ended) > _ENDED_KEPT:
+                    self._ended.popitem(last=False)
+            else:
+                self._ended.pop(incident.id, None)
 
     def mark(self, site: Site, at: datetime) -> None:
         known = self.marks.get(site)
@@ -71,9 +85,7 @@ class Sites:
 
     def near(self, type_: ViolationType, position: Point, within_m: float) -> Iterator[tuple[float, Held]]:
         """Watched incidents of the type within the distance (at most a cell's width), nearest first."""
-        x, y = _cell(position)
-        cells = [(type_, x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-        ids = {key for cell in cells for key in tuple(self._by_cell.get(cell, ()))}
+        ids = {key for x, y in cells_around(position) for key in tuple(self._by_cell.get((type_, x, y), ()))}
         found = []
         for held in (self._held[key] for key in ids if key in self._held):
             at = held.position
@@ -117,6 +129,12 @@ class Sites:
             self._by_cell[cell].discard(incident.id)
             if not self._by_cell[cell]:
                 del self._by_cell[cell]
+
+
+def cells_around(position: Point) -> list[tuple[int, int]]:
+    """The position's cell and its neighbours: two places at which incidents could join have a cell in common."""
+    x, y = _cell(position)
+    return [(x + dx, y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
 
 
 def _cell(position: Point) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """One transaction's changes to incidents: rows held, states advanced, and everything that follows written with them."""
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,11 +18,12 @@ from vision.core.incidents import IncidentStatus
 from vision.hub import dedup, record
 from vision.hub.offences import OffenceBook
 from vision.hub.record import Route
-from vision.hub.sites import Held, Site, Sites
+from vision.hub.sites import Held, Site, Sites, cells_around
 from vision.hub.suppressions import Suppressions
 from vision.hub.surroundings import Surroundings, site_of
 from vision.incidents.context import Context
 from vision.incidents.events import ANY_PLATFORM, DeliveryFailed, Event, FindingSeen, LogEntry, Recheck
+from vision.incidents.ground import Spot
 from vision.incidents.incident import Incident
 from vision.incidents.lifecycle import advance, begin
 from vision.incidents.spots import box_of
@@ -29,7 +31,11 @@ from vision.incidents.turn import Step
 from vision.storage.tables import IncidentRow
 
 log = structlog.get_logger()
-_ONE_WRITER = 5_318_008  # advisory lock (PostgreSQL): incidents are changed by one transaction at a time
+_GROUND = 5_318_008  # class of advisory locks (PostgreSQL): what begins in a piece of ground, one at a time
+_CLAIM = text(
+    "SELECT pg_advisory_xact_lock(:class, key) "
+    "FROM unnest(CAST(:keys AS int[])) WITH ORDINALITY AS t(key, n) ORDER BY n"
+)
 _NO_PLATFORM = "没有平台受理该类型和区域 / no platform takes this type and district"
 
 
@@ -67,21 +73,37 @@ class Work:
     at_site: dict[Site, list[str]] = field(default_factory=dict)
     rechecks: list[Recheck] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
+    claimed: set[int] = field(default_factory=set)
 
 
 class Writer:
     """Changes incidents within a transaction."""
 
-    def __init__(self, clock: Clock, around: Surroundings, sites: Sites, books: Books, *, advisory_lock: bool) -> None:
-        """`advisory_lock`: take the one writer's lock; SQLite's own write lock does without."""
+    def __init__(self, clock: Clock, around: Surroundings, sites: Sites, books: Books, *, shared: bool) -> None:
+        """`shared`: other hubs write to the same record; with SQLite there is one writer at a time."""
         self._clock, self._around, self._sites, self._books = clock, around, sites, books
-        self._advisory_lock = advisory_lock
+        self._shared = shared
 
     def start(self, session: Session) -> Work:
         """The work of one transaction."""
-        if self._advisory_lock:
-            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_WRITER})
         return Work(session, self._clock.now())
+
+    def claim(self, work: Work, looks: Iterable[FindingSeen]) -> None:
+        """Until the transaction ends nobody else begins an incident where these might begin one.
+
+        All at once and in order, so that two transactions do not wait for each other.
+        """
+        if not self._shared:
+            return
+        keys = {
+            zlib.crc32(f"{look.finding.type}|{x}|{y}".encode()) - 2**31
+            for look in looks
+            if look.spot is not None
+            for x, y in cells_around(look.spot.position)
+        } - work.claimed
+        if keys:
+            work.session.execute(_CLAIM, {"class": _GROUND, "keys": sorted(keys)})
+            work.claimed |= keys
 
     def finish(self, work: Work) -> None:
         """Write the rows; when the transaction commits, memory follows and the world is told."""
@@ -130,19 +152,29 @@ class Writer:
     def raise_(self, work: Work, finding: Finding, nth: int) -> None:
         """What stands there is another camera's incident, or a new one; `nth` counts the look's spots."""
         look = dedup.seen(self._around, finding)
+        self.claim(work, [look])
+        unheld = [work.states[key] for key in work.begun]
+        if self._shared and look.spot is not None:
+            unheld += self._elsewhere(work, look, look.spot)
         found = dedup.twin(
             self._around,
             self._sites,
             look,
             newest=lambda incident: work.states.get(incident.id, incident),
-            unheld=[work.states[key] for key in work.begun],
+            unheld=unheld,
         )
-        if found is None:
+        if found is None or not self.load(work, found).watched:  # memory may be behind another hub's commit
             self._begin(work, look, dedup.incident_id_of(finding, nth))
             return
-        self.load(work, found)
         self.advance(work, found, look)
         work.at_site.setdefault(finding.site, []).append(found)
+
+    def _elsewhere(self, work: Work, look: FindingSeen, spot: Spot) -> list[Incident]:
+        """Other hubs' incidents near by, as the record has them: a city's parts have borders, violations do not."""
+        type_, site = look.finding.type, site_of(look.finding)
+        within_m = self._around.ladder(type_, site).join.within_m
+        rows = record.watched_near(work.session, type_, spot.position, within_m)
+        return [Incident.from_record(row.state) for row in rows if row.id not in work.states]
 
     def _begin(self, work: Work, seen: FindingSeen, incident_id: str) -> None:
         finding = seen.finding

@@ -301,7 +301,10 @@ class Worker:
     def _signed(self, camera_id: str, findings: list[Finding]) -> list[Finding]:
         """With our lease's token, by which the hub knows that we still speak for the camera."""
         watched = self._cameras.get(camera_id)
-        return findings if watched is None else [replace(finding, fence=watched.fence) for finding in findings]
+        if watched is None:
+            return findings
+        fence, area = watched.fence, watched.camera.area
+        return [replace(finding, fence=fence, area=area) for finding in findings]
 
     def _post_health(self) -> None:
         health = self.parts.watch.health()

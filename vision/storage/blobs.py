@@ -1,11 +1,17 @@
 """Evidence files in a folder or in S3, through obstore; a key once written never changes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from vision.core.errors import NotThereError, StorageError
 from vision.core.registry import redact_url
+
+_LIMITS: dict[str, Any] = {
+    # Whoever writes has something better to do than to wait three minutes, which is what the library would do.
+    "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=4)},
+}
 
 
 class ObjectBlobs:
@@ -21,7 +27,8 @@ class ObjectBlobs:
         try:
             if url.startswith("file://"):
                 Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
-            self._store = from_url(url, **options)
+            limits = {} if url.startswith("file://") else _LIMITS
+            self._store = from_url(url, **{**limits, **options})
         except (BaseError, OSError) as error:
             raise StorageError(f"evidence store {redact_url(url)}: {error}") from error
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -12,6 +13,8 @@ from vision.core.registry import redact_url
 
 _PREFIX = "streetward:"
 _LOOK_KEPT_S = 60
+_SILENT_S = 5.0  # a worker that said nothing for so long is dead
+_PATIENCE_S = 4.0  # a server that was cut off is given up before a worker would be thought dead
 
 
 class Board:
@@ -19,14 +22,22 @@ class Board:
 
     `registry` the cameras as workers need them, with a version; `health` one record per camera; `watched` the cameras
     whose current picture somebody is looking at, each until a time; `look:<camera>` that picture (JPEG); `memory`
-    what a view's analyser needs after a restart; `assignment` which worker looks at which cameras;
-    `model` the one workers should look with and `models` what each does look with; `wanted` cameras that a re-check
-    needs a look of; `held` PTZ cameras that a person is turning, each until a time.
+    what a view's analyser needs after a restart; `workers` what each worker said last, and `alive:<worker>` for as
+    long as that is fresh; `assignment` which worker looks at which cameras; `model` the one workers should look with
+    and `models` what each does look with; `wanted` cameras that a re-check needs a look of; `held` PTZ cameras that a
+    person is turning, each until a time.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5)
+        self._client = redis.Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
+
+    def time(self) -> datetime:
+        """The server's clock: the common time of all that meet here."""
+        with self._telling():
+            answer: Any = self._client.time()
+            seconds, microseconds = answer
+            return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
 
     def post_registry(self, version: int, document: Mapping[str, Any]) -> None:
         with self._telling():
@@ -55,9 +66,9 @@ class Board:
             rows = {key: json.dumps({**value, "worker": worker, "at": at}) for key, value in cameras.items()}
             if rows:
                 pipe.hset(_PREFIX + "health", mapping=rows)  # type: ignore[arg-type]
-            pipe.hset(
-                _PREFIX + "workers", worker, json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity})
-            )
+            row = json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity})
+            pipe.hset(_PREFIX + "workers", worker, row)
+            pipe.set(f"{_PREFIX}alive:{worker}", 1, px=int(_SILENT_S * 1000))
             pipe.execute()
 
     def health(self) -> dict[str, dict[str, Any]]:
@@ -66,9 +77,19 @@ class Board:
             return {key.decode(): json.loads(value) for key, value in rows.items()}
 
     def workers(self) -> dict[str, dict[str, Any]]:
+        """What each worker last said of itself, and under `alive` whether it said so within the last seconds."""
         with self._telling():
             rows: Any = self._client.hgetall(_PREFIX + "workers")
-            return {key.decode(): json.loads(value) for key, value in rows.items()}
+            names = sorted(key.decode() for key in rows)
+            alive: Any = self._client.mget([f"{_PREFIX}alive:{name}" for name in names]) if names else []
+            return {
+                name: {**json.loads(rows[name.encode()]), "alive": sign is not None}
+                for name, sign in zip(names, alive, strict=True)
+            }
+
+    def forget_worker(self, worker: str) -> None:
+        with self._telling():
+            self._client.hdel(_PREFIX + "workers", worker)
 
     def forget_health(self, camera_ids: Iterable[str]) -> None:
         ids = list(camera_ids)

@@ -16,6 +16,27 @@ from vision.core.errors import StorageError
 from vision.core.registry import redact_url
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_CUT_OFF = {
+    # A server behind a cut cable is given up after seconds, not after the quarter of an hour that TCP would wait; and
+    # it gives up a hub behind one, whose row locks would otherwise stand in everybody's way.
+    "connect_timeout": 4,
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 6000,
+    "options": "-c tcp_user_timeout=6000 -c idle_in_transaction_session_timeout=15000",
+}
+_ONE_MIGRATION = 5_318_010  # advisory lock
+_OUTAGES = (
+    "08",  # connection
+    "25P03",  # given up by the server while it waited for us
+    "40001",  # could not serialize
+    "40P01",  # deadlock: the other one went first
+    "53",  # disk full, out of memory, too many connections
+    "57P",  # shutting down, crashed, starting up
+    "58",  # the server's own files
+)
+"""SQLSTATE classes that pass: the same again later may do (PostgreSQL, appendix A)."""
 
 
 class Database:
@@ -26,7 +47,8 @@ class Database:
         self.url = make_url(url)
         if self.url.get_backend_name() == "sqlite" and self.url.database not in {None, "", ":memory:"}:
             Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(self.url, pool_pre_ping=True)
+        arguments = {} if self.is_sqlite else dict(_CUT_OFF)
+        self.engine: Engine = create_engine(self.url, pool_pre_ping=True, connect_args=arguments)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _pragmas)
             event.listen(self.engine, "begin", _begin)
@@ -72,6 +94,8 @@ class Database:
         config.set_main_option("script_location", str(_MIGRATIONS))
         try:
             with self.engine.begin() as connection:
+                if not self.is_sqlite:  # hubs that start together take turns
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_MIGRATION})")
                 config.attributes["connection"] = connection
                 command.upgrade(config, revision)
         except DBAPIError as error:
@@ -103,5 +127,8 @@ def _begin(connection: Any) -> None:
 
 
 def _is_outage(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_OUTAGES)
     text = str(error.orig).lower()
     return any(word in text for word in ("disk is full", "disk i/o", "locked", "unable to open", "readonly", "connect"))

@@ -1,7 +1,8 @@
 """Camera leases: at most one worker looks at a camera, and a late one is found out by its fencing token.
 
 After Kleppmann, "How to do distributed locking" (2016): a lease alone cannot stop a worker that was asleep while its
-lease ran out, so each new holder gets a higher token, findings carry it, and the hub refuses lower ones.
+lease ran out, so each new holder gets a higher token, findings carry it, and the hub refuses lower ones. Tokens are at
+least the server's time in milliseconds, so that a Redis that lost everything does not begin again below them.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,17 @@ from vision.core.registry import redact_url
 _PREFIX = "{streetward}:lease:"  # the braces keep all leases in one slot of a Redis Cluster, as the script needs
 _TOKENS = "{streetward}:lease-tokens"
 _HOLD = """
+local time = redis.call('TIME')
+local floor = time[1] * 1000 + math.floor(time[2] / 1000)
 local held = {}
 for i, key in ipairs(KEYS) do
   local value = redis.call('GET', key)
   if not value then
     local token = redis.call('INCR', ARGV[3])
+    if token < floor then
+      token = floor
+      redis.call('SET', ARGV[3], token)
+    end
     redis.call('SET', key, ARGV[1] .. '\\n' .. token, 'PX', ARGV[2])
     held[i] = token
   else
@@ -49,7 +56,7 @@ class CameraLeases:
     def __init__(self, url: str, worker: str, *, ttl_s: float = 8.0) -> None:
         """`worker`: unique among all that run at once; a restart under the same name keeps its leases."""
         self._url, self._worker, self._ttl_ms = url, worker, int(ttl_s * 1000)
-        self._client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5)
+        self._client = redis.Redis.from_url(url, socket_timeout=4, socket_connect_timeout=4)
         self._hold = self._client.register_script(_HOLD)
         self._release = self._client.register_script(_RELEASE)
 

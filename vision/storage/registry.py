@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from vision.config.registry import CameraConfig, SpeakerConfig
@@ -14,6 +14,7 @@ from vision.storage.database import Database
 from vision.storage.tables import RegistryRow
 
 Document = dict[str, Any]
+_ONE_CHANGE = 5_318_009  # advisory lock (PostgreSQL)
 
 
 class Registry:
@@ -117,4 +118,6 @@ class Registry:
 
     @staticmethod
     def _next_version(session: Session) -> int:
+        if session.get_bind().dialect.name == "postgresql":  # two hubs must not give two changes one number
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_CHANGE})
         return (session.scalar(select(func.max(RegistryRow.version))) or 0) + 1

@@ -3,6 +3,7 @@
 from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, ShiftRow, User
 from vision.storage.tables.base import Base
 from vision.storage.tables.cases import CallbackRow, CaseRow, ManifestRow, OutboxRow
+from vision.storage.tables.hubs import HubRow, ShareRow
 from vision.storage.tables.incidents import (
     AlertRow,
     CommentRow,
@@ -28,6 +29,7 @@ __all__ = [
     "EvidenceRow",
     "FeedCursor",
     "FindingSegmentRow",
+    "HubRow",
     "IncidentRow",
     "LogRow",
     "LoginSession",
@@ -36,6 +38,7 @@ __all__ = [
     "OutboxRow",
     "PhraseRow",
     "RegistryRow",
+    "ShareRow",
     "ShiftRow",
     "SuppressionRow",
     "User",

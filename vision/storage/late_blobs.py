@@ -1,0 +1,107 @@
+"""Evidence on its way to a store that is away: kept in memory, within bounds, until the store is back."""
+
+import threading
+from collections import OrderedDict
+
+import structlog
+
+from vision.core.clock import Clock
+from vision.core.errors import StorageError
+from vision.core.ports import BlobStore
+
+log = structlog.get_logger()
+_MOST_BYTES = 128 * 2**20
+_RETRY_S = 1.0
+
+
+class LateBlobs:
+    """A blob store that waits for another one.
+
+    While that one answers, `put` writes through, so that whatever speaks of a file can rely on it. When it does not,
+    files are kept and written by a thread as soon as it does: the thread that judges looks never waits for an outage.
+    """
+
+    def __init__(self, blobs: BlobStore, clock: Clock, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._blobs, self._clock, self._most = blobs, clock, most_bytes
+        self._waiting: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="late-evidence", daemon=True)
+        self._thread.start()
+
+    def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        """Raises StorageError when the store is away and as much as may wait is waiting."""
+        with self._changed:
+            away = bool(self._waiting)
+        if not away:
+            try:
+                self._blobs.put(key, data, media_type=media_type)
+            except StorageError as error:
+                log.warning("evidence_waits", reason=str(error))
+            else:
+                return
+        with self._changed:
+            if key in self._waiting:
+                return
+            if self._bytes + len(data) > self._most:
+                raise StorageError(f"evidence store is away and {self._bytes / 2**20:.0f} MiB wait for it already")
+            self._waiting[key] = (data, media_type)
+            self._bytes += len(data)
+            self._changed.notify_all()
+
+    def get(self, key: str) -> bytes:
+        with self._changed:
+            waiting = self._waiting.get(key)
+        return self._blobs.get(key) if waiting is None else waiting[0]
+
+    def exists(self, key: str) -> bool:
+        with self._changed:
+            waits = key in self._waiting
+        return waits or self._blobs.exists(key)
+
+    def delete(self, key: str) -> None:
+        with self._changed:
+            data, _media_type = self._waiting.pop(key, (b"", ""))
+            self._bytes -= len(data)
+        self._blobs.delete(key)
+
+    def waiting(self) -> int:
+        """Files that wait for the store."""
+        with self._changed:
+            return len(self._waiting)
+
+    def close(self, wait_s: float = 3.0) -> None:
+        """Try once more for what waits; what is left then is lost, and told."""
+        until_s = self._clock.monotonic_s() + wait_s
+        while self._clock.monotonic_s() < until_s and self.waiting() and self._write_first():
+            pass
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self.waiting():
+            log.error("evidence_left_unwritten", files=self.waiting())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting) or self._stopping.is_set())
+            if not self._write_first():
+                self._clock.sleep(_RETRY_S, self._stopping)
+
+    def _write_first(self) -> bool:
+        """Write the file that waited longest; False when the store refused it."""
+        with self._changed:
+            if not self._waiting:
+                return True
+            key, (data, media_type) = next(iter(self._waiting.items()))
+        try:
+            self._blobs.put(key, data, media_type=media_type)
+        except StorageError:
+            return False
+        with self._changed:
+            if self._waiting.pop(key, None) is not None:
+                self._bytes -= len(data)
+            if not self._waiting:
+                log.info("evidence_written", last=key)
+        return True
