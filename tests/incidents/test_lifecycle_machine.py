@@ -73,7 +73,7 @@ class LifeCycle(RuleBasedStateMachine):
         self._took(step)
 
     def _context(self) -> Context:
-        return Context(at(self.now), self.ladder, self.permit, self.speakers, self._reach)
+        return Context(at(self.now), self.ladder, self.permit, self.speakers, reach=self._reach)
 
     def _reach(self, rung: Rung) -> Reach:
         parties = tuple(
@@ -219,7 +219,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(DeliveryKind))
     def a_delivery_fails(self, kind: DeliveryKind) -> None:
-        party = next(iter(self.incident.telling), "")
+        party = {"key": next(iter(self.incident.telling), ""), "kind": "shop", "id": "s", "name": "s"}
         if kind is DeliveryKind.FILE and self.incident.filing:
             self.given_back += 1
         self._send(DeliveryFailed(kind, "city", "410 gone", party))
@@ -230,7 +230,7 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule()
     def somebody_is_told(self) -> None:
-        party = next(iter(self.incident.telling), "")
+        party = {"key": next(iter(self.incident.telling), ""), "kind": "shop", "id": "s", "name": "s"}
         self._send(Notified("bike_operator", party, {"to": "13800000000", "how": "webhook"}))
 
     @rule(permitted=st.booleans())

@@ -13,7 +13,12 @@ def test_there_are_enough_of_them() -> None:
     assert len(STORIES) >= 40
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+# Two seconds of a processor and more: many looks, or a fault in every one of them.
+SLOW = {"06_bag_by_the_bin_at_night", "20_stall_before_its_hour", "44_fault_storm", "33_review_before_filing"}
+MARKED = [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW)) for path in STORIES]
+
+
+@pytest.mark.parametrize("path", MARKED)
 def test_story(path: Path, tmp_path: Path) -> None:
     story = Story(path, tmp_path)
     try:

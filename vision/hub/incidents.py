@@ -1,6 +1,6 @@
 """Findings become incidents: deduplicated, advanced by the life-cycle, and written with all that follows from them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import event as orm_event
@@ -264,6 +264,7 @@ def _events_of(delivery: Delivery, outcome: Receipt | Rejected) -> Iterable[Even
             yield Announced(speaker_id or delivery.target, announcement_id, spoken, why)
 
 
-def _party_of(delivery: Delivery) -> str:
-    """The key of whom a notice was for; empty for everything else, and for rows of older versions."""
-    return str(delivery.payload.get("party", {}).get("key", ""))
+def _party_of(delivery: Delivery) -> Mapping[str, str]:
+    """Whom a notice was for; empty for everything else, and for rows of older versions."""
+    party: Mapping[str, str] = delivery.payload.get("party", {})
+    return party

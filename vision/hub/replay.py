@@ -268,7 +268,7 @@ class _Player:
         elif sent.kind is DeliveryKind.ANNOUNCE:
             self._advance(incident_id, Announced(sent.target, None, "spoken", Why("", "")), now)
         elif sent.kind is DeliveryKind.NOTIFY:
-            self._advance(incident_id, Notified(sent.target, sent.payload["party"]["key"]), now)
+            self._advance(incident_id, Notified(sent.target, sent.payload["party"]), now)
 
     def _context(self, about: Finding | Incident, now: datetime) -> Context:
         site = site_of(about) if isinstance(about, Finding) else about.witnesses[0].site
@@ -277,6 +277,7 @@ class _Player:
             ladder=self._around.ladder(about.type, site),
             permit=self._around.permit(about.type, site, now),
             speaker_ids=self._around.speakers(site),
+            zone=self._around.zone(),
             reach=lambda rung: self._around.reach(about.type, site, rung),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from vision.alerts.placement import reaching
@@ -40,6 +40,10 @@ class Surroundings(Protocol):
 
     def reach(self, type_: ViolationType, site: SiteKey, rung: Rung) -> Reach:
         """Who can be told of a violation there."""
+        ...
+
+    def zone(self) -> tzinfo:
+        """The city's, for times in sentences."""
         ...
 
     def refresh_suppressions(self) -> None:
@@ -122,6 +126,9 @@ class CitySurroundings:
 
     def reach(self, type_: ViolationType, site: SiteKey, rung: Rung) -> Reach:
         return self._contacts.reach(type_, self._places.get(site), rung)
+
+    def zone(self) -> tzinfo:
+        return self.calendar.timezone
 
     def _scheduled(self, site: SiteKey) -> bool:
         place = self._places.get(site)

@@ -28,6 +28,7 @@ from vision.incidents.incident import Incident
 from vision.incidents.lifecycle import advance, begin
 from vision.incidents.spots import box_of
 from vision.incidents.turn import Step
+from vision.incidents.words import moment
 from vision.storage.tables import IncidentRow
 
 log = structlog.get_logger()
@@ -36,7 +37,6 @@ _CLAIM = text(
     "SELECT pg_advisory_xact_lock(:class, key) "
     "FROM unnest(CAST(:keys AS int[])) WITH ORDINALITY AS t(key, n) ORDER BY n"
 )
-_NO_PLATFORM = "没有平台受理该类型和区域 / no platform takes this type and district"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class Writer:
             if finding.evidence and finding.state is not FindingState.UNKNOWN:
                 record.write_evidence(work.session, incident.id, finding, work.now)
         for delivery in homeless:
-            self.advance(work, incident.id, DeliveryFailed(delivery.kind, ANY_PLATFORM, _NO_PLATFORM))
+            self.advance(work, incident.id, DeliveryFailed(delivery.kind, ANY_PLATFORM, ""))
 
     def _rejected(self, work: Work, incident: Incident) -> None:
         """A spot that was rejected once too often is left alone for a while, and its log says so."""
@@ -234,7 +234,7 @@ class Writer:
         made = self._books.suppressions.after_reject(work.session, incident, work.now)
         if made is None:
             return
-        until = f"{made.ends_at:%Y-%m-%d %H:%M} UTC"
+        until = moment(made.ends_at, self._around.zone())
         zh, _, en = made.reason.partition(" / ")
         why = Why(f"{zh},此处暂停报警至 {until}。", f"{en.capitalize()}: nothing is raised here until {until}.")
         status = incident.status.value
@@ -250,6 +250,7 @@ class Writer:
             ladder=self._around.ladder(about.type, site),
             permit=self._around.permit(about.type, site, at or now, box),
             speaker_ids=self._around.speakers(site),
+            zone=self._around.zone(),
             reach=lambda rung: self._around.reach(about.type, site, rung),
         )
 

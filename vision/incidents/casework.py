@@ -1,11 +1,12 @@
 """What the outbox and the city's platforms tell of an incident."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from vision.core.findings import Why
 from vision.core.incidents import CaseStatus, DeliveryKind, IncidentStatus
 from vision.incidents.climbing import awaited, climb, skip, speak, tell_instead, warned
-from vision.incidents.events import Announced, CaseFiled, CaseStatusReported, DeliveryFailed, Notified
+from vision.incidents.events import ANY_PLATFORM, Announced, CaseFiled, CaseStatusReported, DeliveryFailed, Notified
 from vision.incidents.incident import CaseRef, Waiting
 from vision.incidents.ladder import Action
 from vision.incidents.looks import close_case, reopen
@@ -55,8 +56,9 @@ def status_reported(turn: Turn, event: CaseStatusReported) -> None:
     if case is None or case.status is event.status:
         return
     _set_case(turn, replace(case, status=event.status))
-    words = quoted(" ".join(part for part in (event.words, event.reason) if part))
     name = _STATUS_NAMES[event.status]
+    own = (part for part in (event.words, event.reason) if part and part not in {name.zh, name.en, event.status.value})
+    words = quoted(" ".join(own))
     why = Why(f"平台 {event.platform} 反馈:{name.zh}{words.zh}", f"{event.platform} reports: {name.en}{words.en}")
     if turn.incident.status not in _WITH_PLATFORM:
         turn.say(f"case_{event.status.value}", why)
@@ -85,7 +87,10 @@ def _handled(turn: Turn, why: Why, status: CaseStatus) -> None:
     limit = lasting(gone.settle_s + gone.over_s + gone.wait_s)
     turn.say(
         "verifying",
-        Why(f"等待视频核实(约 {limit.zh})。", f"Waiting for video to agree (about {limit.en})."),
+        Why(
+            f"平台称已处置,须由视频证实:等待核实(约 {limit.zh})。",
+            f"The platform's word needs video's yes: waiting for it (about {limit.en}).",
+        ),
     )
 
 
@@ -105,8 +110,7 @@ def _ask_what_next(turn: Turn) -> None:
 
 def delivery_failed(turn: Turn, event: DeliveryFailed) -> None:
     """The outbox gave up: the ladder goes on without, or an operator is asked."""
-    said = quoted(event.words)
-    why = Why(f"送达 {event.target} 失败{said.zh}", f"Could not deliver to {event.target}{said.en}")
+    why = _not_delivered(event)
     turn.say("delivery_failed", why, kind=event.kind.value, target=event.target)
     if event.kind is DeliveryKind.FILE:
         _filing_failed(turn, event)
@@ -116,6 +120,26 @@ def delivery_failed(turn: Turn, event: DeliveryFailed) -> None:
         _next_party(turn, event)
     else:
         turn.alert("delivery_failed", why)
+
+
+def _not_delivered(event: DeliveryFailed) -> Why:
+    if event.target == ANY_PLATFORM:
+        return Why(
+            "没有案件平台受理该类型和区域,无法立案。",
+            "No case platform takes this type and district: it cannot be filed.",
+        )
+    said, target = quoted(event.words), event.target
+    if event.kind is DeliveryKind.ANNOUNCE:
+        return Why(f"喇叭 {target} 无法使用{said.zh}", f"Loudspeaker {target} could not be used{said.en}")
+    if event.kind is DeliveryKind.NOTIFY:
+        whom = party_words(event.party) if event.party else Why(f" {target} ", target)
+        return Why(f"未能通知{whom.zh}{said.zh}", f"{_capital(whom.en)} could not be told{said.en}")
+    what = {
+        DeliveryKind.FILE: Why("未受理立案", "did not take the case"),
+        DeliveryKind.UPDATE: Why("未接收情况更新", "did not take the update"),
+        DeliveryKind.CLOSE: Why("未接收核实结果", "did not take the outcome"),
+    }[event.kind]
+    return Why(f"平台 {target} {what.zh}{said.zh}", f"{target} {what.en}{said.en}")
 
 
 def _filing_failed(turn: Turn, event: DeliveryFailed) -> None:
@@ -144,12 +168,17 @@ def _next_speaker(turn: Turn) -> None:
 
 def _next_party(turn: Turn, event: DeliveryFailed) -> None:
     """This one could not be told. While another's notice is out or arrived, the ladder waits on; else the next best."""
-    left = tuple(key for key in turn.incident.telling if key != event.party)
+    left = _still_out(turn, event.party)
     turn.set(telling=left)
     if left or not awaited(turn, Action.NOTIFY) or turn.incident.filing:
         return
     rung = turn.context.ladder.rungs[turn.incident.rung]
     tell_instead(turn, rung, Why("通知未能送达责任方", "The notice did not reach the responsible party"))
+
+
+def _still_out(turn: Turn, party: Mapping[str, str]) -> tuple[str, ...]:
+    """Parties whose notice has no answer yet, this one left out."""
+    return tuple(key for key in turn.incident.telling if key != party.get("key"))
 
 
 def _next_rung(turn: Turn, action: Action) -> None:
@@ -180,8 +209,8 @@ def announced(turn: Turn, event: Announced) -> None:
             Action.SPEAK,
             "spoken",
             Why(
-                f"喇叭 {event.speaker_id} 已喊话,{limit.zh}内整改。",
-                f"Loudspeaker {event.speaker_id} spoke; {limit.en} to put it right.",
+                f"喇叭 {event.speaker_id} 已喊话{_spoken(account.zh)},限 {limit.zh}内整改。",
+                f"Loudspeaker {event.speaker_id} spoke{_spoken(account.en)}: {limit.en} to put it right.",
             ),
             grace_s,
         )
@@ -198,11 +227,15 @@ def announced(turn: Turn, event: Announced) -> None:
         _next_rung(turn, Action.SPEAK)
 
 
+def _spoken(words: str) -> str:
+    return f"“{words}”" if words else ""
+
+
 def notified(turn: Turn, event: Notified) -> None:
     """The responsible party was told: the grace begins. The log keeps the notice itself, for the case."""
-    turn.set(telling=tuple(key for key in turn.incident.telling if key != event.party))
+    turn.set(telling=_still_out(turn, event.party))
     notice = event.notice
-    whom = party_words(notice["party"]) if notice.get("party") else Why(f" {event.target}", event.target)
+    whom = party_words(event.party) if event.party else Why(f" {event.target}", event.target)
     to = masked(str(notice.get("to", "")))
     how = _HOW.get(str(notice.get("how", "")), Why("", ""))
     way = Why(f"({how.zh} {to})", f" ({how.en} {to})") if to else Why("", "")

@@ -11,7 +11,7 @@ from vision.incidents.ladder import Action, Review, Rung
 from vision.incidents.presence import Presence, judge
 from vision.incidents.responsible import Party
 from vision.incidents.turn import Turn
-from vision.incidents.words import between, lasting
+from vision.incidents.words import between, lasting, moment
 
 _STANDING = frozenset({IncidentStatus.OPEN, IncidentStatus.WARNED})
 
@@ -40,7 +40,7 @@ def _pause(turn: Turn) -> None:
     assert permit is not None
     wait_s = max(60.0, (permit.until - turn.context.now).total_seconds())
     turn.timer("rung", wait_s)
-    until = permit.until.isoformat(timespec="minutes")
+    until = moment(permit.until, turn.context.zone)
     turn.say(
         "paused",
         Why(f"{permit.why.zh},处置暂停至 {until}。", f"{permit.why.en}; nothing is done before {until}."),
@@ -82,7 +82,10 @@ def _ask_review(turn: Turn, rung: Rung) -> None:
             f"Confidence {confidence:.2f} is under {ladder.review_below:.2f}: an operator confirms before {what.en}.",
         )
     else:
-        why = Why(f"按规定,{what.zh}前需人工确认。", f"By the rules an operator confirms before {what.en}.")
+        why = Why(
+            f"按此处的处置步骤,{what.zh}前需人工确认,等待值班员。",
+            f"The ladder of this place wants an operator's yes before {what.en}: waiting for it.",
+        )
     turn.say("review_asked", why)
     turn.alert("ask", why)
 
@@ -102,7 +105,7 @@ def speak(turn: Turn, rung: Rung) -> None:
     # Whatever becomes of the announcement, the ladder goes on.
     turn.timer("rung", rung.grace_s + turn.context.ladder.gone.wait_s)
     turn.wait_for(Waiting.DELIVERY)
-    turn.say("speaking", Why(f"已交喇叭 {left[0]} 喊话。", f"Loudspeaker {left[0]} was told to speak."))
+    turn.say("speaking", Why(f"正由喇叭 {left[0]} 喊话提醒。", f"Loudspeaker {left[0]} is asked to speak."))
 
 
 def _notify(turn: Turn, rung: Rung) -> None:
@@ -152,7 +155,8 @@ def _names(parts: list[Why]) -> Why:
 
 
 def _file(turn: Turn, _rung: Rung) -> None:
-    start_filing(turn, Why("开始立案:证据已交案件平台。", "Filing: the case with its evidence goes to the platform."))
+    why = Why("开始立案:案件和证据正送往案件平台。", "Filing: case and evidence are on their way to the platform.")
+    start_filing(turn, why)
 
 
 def start_filing(turn: Turn, why: Why) -> None:
@@ -212,7 +216,8 @@ def grace_over(turn: Turn) -> None:
     if presence is Presence.PRESENT:
         if incident.status is IncidentStatus.WARNED:
             turn.say(
-                "still_there", Why("期限已到,视频显示仍在原处。", "The grace is over and video shows it still there.")
+                "still_there",
+                Why("整改期限已到,视频显示仍在原处。", "The grace is over and video shows it still there."),
             )
         turn.set(checking_since=None)
         climb(turn)

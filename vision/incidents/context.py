@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from vision.core.findings import Why
 from vision.incidents.ladder import Ladder, Rung
@@ -26,6 +26,7 @@ class Context:
         now: wall time.
         permit: what is allowed here at the event's time, if anything is.
         speaker_ids: loudspeakers that cover the place, best first.
+        zone: in which times are told in sentences.
         reach: who can be told by a NOTIFY rung; asked only when one is taken.
     """
 
@@ -33,4 +34,5 @@ class Context:
     ladder: Ladder
     permit: Permit | None = None
     speaker_ids: tuple[str, ...] = ()
+    zone: tzinfo = UTC
     reach: Callable[[Rung], Reach] = lambda _rung: Reach()

@@ -77,12 +77,14 @@ class CaseStatusReported:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed:
-    """A delivery is given up (dead letter) with the other side's words; `party` is who a notice was for."""
+    """A delivery is given up (dead letter) with the other side's words; `party` is who a notice was for
+    (incidents.responsible).
+    """
 
     kind: DeliveryKind
     target: str
     words: str
-    party: str = ""
+    party: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,13 @@ class Notified:
     """A message was accepted by its gateway.
 
     Attributes:
-        target: the notifier; `party` the key of who was told (incidents.responsible).
+        target: the notifier.
+        party: who was told (incidents.responsible); empty for rows of older versions.
         notice: the electronic notice as it went out, plain JSON values: party, to, how, text, notified_at, due_at.
     """
 
     target: str
-    party: str = ""
+    party: Mapping[str, str] = field(default_factory=dict)
     notice: Mapping[str, Any] = field(default_factory=dict)
 
 

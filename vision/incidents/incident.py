@@ -83,6 +83,7 @@ class Incident:
         tried: loudspeakers, or parties to tell, already tried on this rung; `telling`: parties whose notice is out.
         most_objects: the largest count so far; only a larger one is news.
         away_told_at, away_told: when the log last said that it is not seen, and whether its return is still to be told.
+        blind_told_at, blind_told: the same of a view that cannot tell.
         timers: (name, due wall time).
     """
 
@@ -102,6 +103,8 @@ class Incident:
     most_objects: int = 0
     away_told_at: datetime | None = None
     away_told: bool = False
+    blind_told_at: datetime | None = None
+    blind_told: bool = False
     confidence: float = 0.0
     verdict: Verdict | None = None
     verdict_by: str = ""
@@ -163,6 +166,8 @@ class Incident:
             "most_objects": self.most_objects,
             "away_told_at": _text(self.away_told_at),
             "away_told": self.away_told,
+            "blind_told_at": _text(self.blind_told_at),
+            "blind_told": self.blind_told,
             "confidence": self.confidence,
             "verdict": None if self.verdict is None else self.verdict.value,
             "verdict_by": self.verdict_by,
@@ -198,6 +203,8 @@ class Incident:
             most_objects=record["most_objects"],
             away_told_at=_time(record["away_told_at"]),
             away_told=record["away_told"],
+            blind_told_at=_time(record.get("blind_told_at")),  # absent from what older versions wrote
+            blind_told=record.get("blind_told", False),
             confidence=record["confidence"],
             verdict=None if record["verdict"] is None else Verdict(record["verdict"]),
             verdict_by=record["verdict_by"],

@@ -38,7 +38,7 @@ from vision.incidents.incident import Incident, Waiting
 from vision.incidents.looks import close_case, confirm, looked, witness_of
 from vision.incidents.presence import Presence, judge
 from vision.incidents.turn import Step, Turn
-from vision.incidents.words import SUBTYPE_NAMES, quoted
+from vision.incidents.words import SUBTYPE_NAMES, joined, lasting, person, quoted
 
 
 def begin(incident_id: str, seen: FindingSeen, context: Context) -> Step:
@@ -65,9 +65,13 @@ def begin(incident_id: str, seen: FindingSeen, context: Context) -> Step:
     )
     turn = Turn(incident, context, _camera(finding), finding.at)
     name = SUBTYPE_NAMES[finding.subtype]
-    why = Why(
-        f"摄像机 {finding.camera_id} 发现疑似{name.zh}。{finding.why.zh}",
-        f"Camera {finding.camera_id} suspects {name.en}. {finding.why.en}",
+    dwell = lasting(finding.dwell_s)
+    why = joined(
+        Why(
+            f"摄像机 {finding.camera_id} 发现疑似{name.zh},停留满 {dwell.zh}才认定。",
+            f"Camera {finding.camera_id} suspects {name.en}; it counts once it has stayed {dwell.en}.",
+        ),
+        finding.why,
     )
     turn.log.append(LogEntry(None, IncidentStatus.SUSPECTED.value, "seen", turn.actor, finding.at, why))
     if finding.dwelled:
@@ -130,7 +134,8 @@ def _verdict(turn: Turn, event: VerdictGiven) -> None:
     if incident.verdict is Verdict.CONFIRM:
         return
     said = quoted(event.reason)
-    why = Why(f"人工确认{said.zh}", f"Confirmed by an operator{said.en}")
+    who = person(event.actor)
+    why = Why(f"{who.zh}确认违规{said.zh}", f"{who.en} confirmed it{said.en}")
     turn.set(verdict=Verdict.CONFIRM, verdict_by=event.actor)
     if incident.status is IncidentStatus.SUSPECTED:
         turn.say("confirmed", why)
@@ -145,14 +150,18 @@ def _verdict(turn: Turn, event: VerdictGiven) -> None:
 def _reject(turn: Turn, event: VerdictGiven) -> None:
     said = quoted(event.reason)
     turn.set(verdict=Verdict.REJECT, verdict_by=event.actor, ended_at=turn.context.now, muted=True)
-    for case in turn.incident.live_cases:
+    who, cases = person(event.actor), turn.incident.live_cases
+    for case in cases:
         turn.deliver(DeliveryKind.CLOSE, case.platform, change="withdrawn", reason=event.reason)
+    names = "、".join(f"{case.platform} {case.case_id}" for case in cases)
+    withdrawn = Why(f"正请平台撤销案件 {names}。", f"Asking to withdraw {names}.") if cases else Why("", "")
     turn.move(
         IncidentStatus.REJECTED,
         "rejected",
-        Why(
-            f"人工驳回{said.zh}同一目标离开前不再报警。",
-            f"Rejected by an operator{said.en} The same thing raises nothing more until it is gone.",
+        joined(
+            Why(f"{who.zh}驳回:不是违规{said.zh}", f"{who.en} rejected it as no violation{said.en}"),
+            withdrawn,
+            Why("同一目标离开前不再报警。", "The same thing raises nothing more until it is gone."),
         ),
         reason=event.reason,
     )
@@ -166,16 +175,16 @@ def _answer(turn: Turn, event: PresenceAnswered) -> None:
         raise IllegalTransitionError(
             f"incident {incident.id} is not waiting for anyone to say whether it is still there"
         )
-    said = quoted(event.reason)
+    said, who = quoted(event.reason), person(event.actor)
     if event.present:
-        why = Why(f"人工查看:仍在{said.zh}", f"An operator looked: still there{said.en}")
+        why = Why(f"{who.zh}查看:仍在{said.zh}", f"{who.en} looked: still there{said.en}")
         if incident.status is IncidentStatus.SUSPECTED:
             turn.say("answered", why)
             confirm(turn, "answered", turn.context.now)
             return
         casework.answered_present(turn, why)
         return
-    why = Why(f"人工查看:已不在{said.zh}", f"An operator looked: it is gone{said.en}")
+    why = Why(f"{who.zh}查看:已不在{said.zh}", f"{who.en} looked: it is gone{said.en}")
     turn.set(ended_at=turn.context.now)
     if incident.status is IncidentStatus.SUSPECTED:
         turn.move(IncidentStatus.LAPSED, "answered", why)
@@ -192,14 +201,17 @@ def _file(turn: Turn, event: FileRequested) -> None:
         raise IllegalTransitionError(f"incident {incident.id} has ended ({incident.status}); there is nothing to file")
     if incident.filing or incident.live_cases:
         raise IllegalTransitionError(f"incident {incident.id} is already filed or on its way")
+    who = person(event.actor)
     turn.set(verdict=Verdict.CONFIRM, verdict_by=event.actor)
     if incident.status is IncidentStatus.SUSPECTED:
         turn.set(confirmed_at=turn.context.now)
         turn.stop_timer("unseen")
         name = SUBTYPE_NAMES[incident.subtype]
-        turn.move(IncidentStatus.OPEN, "confirmed", Why(f"人工认定为{name.zh}。", f"An operator says it is {name.en}."))
+        turn.move(
+            IncidentStatus.OPEN, "confirmed", Why(f"{who.zh}认定为{name.zh}。", f"{who.en} says it is {name.en}.")
+        )
     said = quoted(event.reason)
-    start_filing(turn, Why(f"人工要求立案{said.zh}", f"An operator files the case{said.en}"))
+    start_filing(turn, Why(f"{who.zh}要求立案{said.zh}", f"{who.en} has the case filed{said.en}"))
 
 
 def _speak(turn: Turn, event: SpeakRequested) -> None:
@@ -211,8 +223,9 @@ def _speak(turn: Turn, event: SpeakRequested) -> None:
     speaker_id = event.speaker_id or next(iter(turn.context.speaker_ids), "")
     if not speaker_id:
         raise IllegalTransitionError(f"no loudspeaker covers incident {incident.id}: name one")
+    who = person(event.actor)
     turn.deliver(DeliveryKind.ANNOUNCE, speaker_id, phrase_id=event.phrase_id, text=event.text, actor=event.actor)
-    turn.say("speaking", Why(f"人工要求喇叭 {speaker_id} 喊话。", f"An operator has loudspeaker {speaker_id} speak."))
+    turn.say("speaking", Why(f"{who.zh}要求喇叭 {speaker_id} 喊话。", f"{who.en} has loudspeaker {speaker_id} speak."))
 
 
 def _timer(turn: Turn, event: TimerFired) -> None:

@@ -13,7 +13,7 @@ from vision.incidents.incident import Incident, Waiting, Witness
 from vision.incidents.presence import Presence, gone_since, judge, note
 from vision.incidents.spots import box_of, union
 from vision.incidents.turn import Turn
-from vision.incidents.words import SUBTYPE_NAMES, between
+from vision.incidents.words import SUBTYPE_NAMES, between, joined, lasting
 
 _FOR_NOTHING = timedelta(seconds=600)  # flapping is told at most this often
 
@@ -114,6 +114,7 @@ def _tell_of_change(turn: Turn, before: Witness, finding: Finding) -> None:
     camera = finding.camera_id
     if finding.state is FindingState.ABSENT and not before.absences:
         if incident.away_told_at is not None and finding.at - incident.away_told_at < _FOR_NOTHING:
+            turn.set(blind_told=False)
             return
         turn.set(away_told_at=finding.at, away_told=True)
         why = Why(
@@ -122,6 +123,9 @@ def _tell_of_change(turn: Turn, before: Witness, finding: Finding) -> None:
         )
         turn.say("not_seen", why)
     elif finding.state is FindingState.UNKNOWN and finding.at - before.seen_at < _FOR_NOTHING:
+        if incident.blind_told_at is not None and finding.at - incident.blind_told_at < _FOR_NOTHING:
+            return
+        turn.set(blind_told_at=finding.at, blind_told=True)
         turn.say(
             "view_lost",
             Why(
@@ -139,6 +143,13 @@ def _tell_of_change(turn: Turn, before: Witness, finding: Finding) -> None:
                 f"Camera {camera} sees it again after {away.en}: the same incident goes on.",
             ),
         )
+    elif finding.state is FindingState.PRESENT and incident.blind_told and incident.checking_since is None:
+        turn.say(
+            "view_back",
+            Why(f"摄像机 {camera} 恢复可见,目标仍在。", f"Camera {camera} can see again: it is still there."),
+        )
+    if finding.state is not FindingState.UNKNOWN:
+        turn.set(blind_told=False)
 
 
 def _presence(turn: Turn, finding: Finding) -> Presence:
@@ -152,9 +163,10 @@ def _proof(turn: Turn) -> tuple[datetime, Why]:
     since = gone_since(incident, rule)
     stood = between(incident.began_at, since)
     cameras = "、".join(w.camera_id for w in incident.witnesses if w.absences)
+    over = lasting(rule.over_s)
     return since, Why(
-        f"摄像机 {cameras} 连续至少 {rule.looks} 次、历时 {rule.over_s:.0f} 秒未再看到,确认已清除;共存在 {stood.zh}。",
-        f"Camera {cameras.replace('、', ', ')} did not see it in at least {rule.looks} looks over {rule.over_s:.0f} s: "
+        f"摄像机 {cameras} 连续至少 {rule.looks} 次、历时 {over.zh}未再看到,确认已清除;共存在 {stood.zh}。",
+        f"Camera {cameras.replace('、', ', ')} did not see it in at least {rule.looks} looks over {over.en}: "
         f"it is gone, after {stood.en}.",
     )
 
@@ -180,7 +192,7 @@ def _suspected(turn: Turn, finding: Finding) -> None:
             IncidentStatus.LAPSED,
             "gone_before_dwell",
             Why(
-                f"停留 {stood.zh} 后离开,未达认定时长。", f"It left after {stood.en}, before it counted as a violation."
+                f"停留 {stood.zh}后离开,未达认定时长。", f"It left after {stood.en}, before it counted as a violation."
             ),
         )
 
@@ -241,9 +253,12 @@ def close_case(turn: Turn) -> None:
     """Proven gone: tell every platform, with the after picture, and close."""
     since, why = _proof(turn)
     turn.set(ended_at=since)
-    for case in turn.incident.live_cases:
+    cases = turn.incident.live_cases
+    for case in cases:
         turn.deliver(DeliveryKind.CLOSE, case.platform, change="gone", text=why.zh, gone_at=since.isoformat())
-    turn.move(IncidentStatus.CLOSED, "gone", why)
+    names = "、".join(case.platform for case in cases)
+    told = Why(f"正告知平台 {names} 核实通过。", f"{names.replace('、', ', ')} is told so.") if cases else Why("", "")
+    turn.move(IncidentStatus.CLOSED, "gone", joined(why, told))
 
 
 def _handled(turn: Turn, finding: Finding) -> None:
@@ -255,7 +270,11 @@ def _handled(turn: Turn, finding: Finding) -> None:
         reopen(
             turn,
             "still_there",
-            Why("平台称已处置,但视频显示仍在。", "The platform says handled, but video shows it still there."),
+            Why(
+                f"平台称已处置,但摄像机 {finding.camera_id} 的视频显示仍在;已告知平台,等待再次处置。",
+                f"The platform says handled, but on camera {finding.camera_id} video shows it still there: "
+                "it is told so and has to act again.",
+            ),
         )
 
 
@@ -279,9 +298,11 @@ def _unmute(turn: Turn) -> None:
     newest = max(w.looked_at for w in incident.witnesses)
     if incident.muted and judge(incident, turn.context.ladder.gone, newest) is Presence.GONE:
         turn.set(muted=False)
-        turn.say(
-            "unmuted", Why("被驳回的目标已离开,恢复报警。", "The rejected thing has gone: this place is watched again.")
+        why = Why(
+            "被驳回的目标已离开,此后出现的按新事件处理。",
+            "The rejected thing has gone: what comes after it is a new matter.",
         )
+        turn.say("unmuted", why)
 
 
 _AFTER_LOOK: dict[IncidentStatus, Callable[[Turn, Finding], None]] = {

@@ -1,6 +1,6 @@
 """The sentences of the log, in both languages, so that an operator understands without asking."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from vision.core.findings import Subtype, Why
 
@@ -27,6 +27,17 @@ def lasting(seconds: float) -> Why:
     hours = seconds / 3600
     text = f"{hours:.0f}" if hours == round(hours) else f"{hours:.1f}"
     return Why(f"{text} 小时", f"{text} h")
+
+
+def moment(at: datetime, zone: tzinfo) -> str:
+    """A time as the city's clocks show it."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def person(actor: str) -> Why:
+    """An operator by name, from `operator:NAME`."""
+    name = actor.removeprefix("operator:")
+    return Why(f"值班员 {name} ", f"Operator {name}")
 
 
 def between(begin: datetime, end: datetime) -> Why:
