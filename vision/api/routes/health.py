@@ -1,6 +1,7 @@
 """Whether this process lives, is ready, and how it fares: for supervisors and Prometheus."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -13,9 +14,12 @@ from vision.api.context import Context, Hub
 from vision.api.problems import problem
 from vision.api.routes.cameras import camera_items
 from vision.core.errors import StorageError
+from vision.core.incidents import DeliveryStatus
 from vision.storage.tables import IncidentRow, OutboxRow
 
 router = APIRouter(tags=["health"])
+_WAITING = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
+_SILENT = timedelta(seconds=30)
 _EVERYTHING = Principal("system:metrics", "metrics", Role.VIEWER, (), "system")
 
 
@@ -60,6 +64,9 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
     cameras = Gauge("streetward_cameras", "Cameras by state", ("state",), registry=registry)
     listeners = Gauge("streetward_alert_listeners", "Clients that wait for alerts", registry=registry)
     head = Gauge("streetward_alert_cursor", "Id of the newest alert passed on", registry=registry)
+    workers = Gauge("streetward_workers", "Workers that reported lately", registry=registry)
+    oldest = Gauge("streetward_outbox_oldest_seconds", "Age of the oldest open delivery", ("kind",), registry=registry)
+    now = hub.services.clock.now()
     with hub.services.database.reading() as session:
         by_state = select(IncidentRow.type, IncidentRow.status, func.count())
         for kind, status, count in session.execute(by_state.group_by(IncidentRow.type, IncidentRow.status)):
@@ -67,8 +74,21 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
         by_kind = select(OutboxRow.kind, OutboxRow.status, func.count())
         for kind, status, count in session.execute(by_kind.group_by(OutboxRow.kind, OutboxRow.status)):
             outbox.labels(kind, status).set(count)
+        waiting = select(OutboxRow.kind, func.min(OutboxRow.created_at)).where(OutboxRow.status.in_(_WAITING))
+        for kind, created_at in session.execute(waiting.group_by(OutboxRow.kind)):
+            oldest.labels(kind).set((now - created_at).total_seconds())
     for state, count in Counter(item["state"] for item in items).items():
         cameras.labels(state).set(count)
+    workers.set(_reporting(hub, now))
     listeners.set(hub.services.feed.listeners)
     head.set(hub.services.feed.head)
     return registry
+
+
+def _reporting(hub: Context, now: datetime) -> int:
+    """Workers heard of within `_SILENT`; none when Redis is away, since nobody is then known to work."""
+    try:
+        rows = hub.services.board.workers().values()
+    except StorageError:
+        return 0
+    return sum(now - datetime.fromisoformat(row["at"]) <= _SILENT for row in rows)
