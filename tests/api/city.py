@@ -69,7 +69,15 @@ class FakeBoard:
         return {key: {"worker": "w1", "at": at, **value} for key, value in self.states.items()}
 
     def workers(self) -> dict[str, dict[str, Any]]:
-        return {"w1": {"at": self._clock.now().isoformat(), "cameras": len(self.states)}}
+        now = self._clock.now()
+        patrol = {
+            "cameras": 3, "dead": 1, "within_target": 0.5, "worst_age_s": 700.0, "running": 0, "visits": 9, "late_visits": 2
+        }  # fmt: skip
+        return {
+            "w1": {"at": now.isoformat(), "cameras": len(self.states), "patrol": patrol, "alive": True},
+            "w2": {"at": now.isoformat(), "cameras": 0, "alive": True},
+            "gone": {"at": now.isoformat(), "cameras": 5, "alive": False},
+        }
 
     def models(self) -> dict[str, dict[str, Any]]:
         at = self._clock.now().isoformat()

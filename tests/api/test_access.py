@@ -48,6 +48,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("PUT", f"{P}/cameras/{{camera_id}}/views/{{view_id}}/calibration"): {"engineer", "admin"},
     ("GET", f"{P}/evidence/{{evidence_id:path}}"): EVERYBODY,
     ("GET", f"{P}/speakers"): EVERYBODY,
+    ("GET", f"{P}/workers"): EVERYBODY,
     ("POST", f"{P}/speakers/{{speaker_id}}/announce"): ACTING,
     ("PATCH", f"{P}/speakers/{{speaker_id}}"): {"engineer", "admin"},
     ("POST", f"{P}/speakers/{{speaker_id}}/stop"): ACTING,

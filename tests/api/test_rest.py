@@ -121,6 +121,17 @@ def test_metrics_of_each_camera_and_their_switch(city: City, client: httpx.Clien
     assert "streetward_camera_" not in text
 
 
+def test_workers_tell_how_their_patrols_keep_the_targets(client: httpx.Client) -> None:
+    items = client.get("/api/v1/workers").json()["items"]
+    assert [item["id"] for item in items] == ["w1", "w2"]
+    assert (items[0]["patrol"]["within_target"], items[0]["patrol"]["worst_age_s"]) == (0.5, 700.0)
+    assert items[1]["patrol"] is None
+    text = client.get("/metrics").text
+    assert 'streetward_patrol_within_target_ratio{worker="w1"} 0.5' in text
+    assert 'streetward_patrol_late_visits_total{worker="w1"} 2.0' in text
+    assert '{worker="w2"}' not in text
+
+
 def test_the_schema_is_served_and_names_every_scope(client: httpx.Client) -> None:
     schema = client.get("/api/v1/openapi.json").json()
     operations = [op for path, ops in schema["paths"].items() if path.startswith("/api/v1") for op in ops.values()]

@@ -79,6 +79,8 @@ class FakeBoard:
     shared: frozenset[str] | None = None
     recheck: set[str] = field(default_factory=set)
     turned: set[str] = field(default_factory=set)
+    under_way: frozenset[str] = frozenset()
+    patrol: Mapping[str, Any] | None = None
 
     def registry_version(self) -> int | None:
         if self.away:
@@ -91,8 +93,14 @@ class FakeBoard:
     def registry(self) -> dict[str, Any] | None:
         return {"cameras": self.cameras}
 
-    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None:
+    def boosted(self) -> frozenset[str]:
+        return self.under_way
+
+    def post_health(
+        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, patrol: Mapping[str, Any] | None
+    ) -> None:
         self.health.update(cameras)
+        self.patrol = patrol
 
     def forget_health(self, camera_ids: list[str]) -> None:
         for key in camera_ids:

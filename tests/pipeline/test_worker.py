@@ -22,6 +22,7 @@ from vision.pipeline.worker import Parts, Worker
 from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus
 from vision.streams.mailbox import Mailbox
+from vision.streams.patrol import PatrolReport
 from vision.testing import ManualClock, MemoryBlobs
 
 
@@ -41,6 +42,13 @@ class FakeSupervisor:
     states: dict[str, Health] = field(default_factory=dict)
     visits: list[str] = field(default_factory=list)
     held: frozenset[str] = frozenset()
+    boosts: list[frozenset[str]] = field(default_factory=list)
+
+    def boost(self, camera_ids: frozenset[str]) -> None:
+        self.boosts.append(camera_ids)
+
+    def rounds(self) -> PatrolReport:
+        return PatrolReport(3, 1, 0.5, 700.0, 0, 10, 2)
 
     def visit_soon(self, camera_id: str) -> None:
         self.visits.append(camera_id)
@@ -245,6 +253,19 @@ def test_a_recheck_asks_for_a_visit_once(rig: Rig) -> None:
     worker.tick()
     assert rig.supervisor.visits == ["gate"]
     assert rig.board.recheck == {"somebody-elses"}
+
+
+def test_cameras_with_incidents_under_way_are_hurried_and_the_rounds_reported(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    rig.board.under_way = frozenset({"gate", "somebody-elses"})
+    worker.tick()
+    worker.tick()
+    rig.board.under_way = frozenset()
+    worker.tick()
+    assert rig.supervisor.boosts == [frozenset({"gate"}), frozenset()]
+    assert rig.board.patrol is not None
+    assert rig.board.patrol["within_target"] == 0.5
 
 
 def test_a_camera_that_a_person_turns_is_not_judged_and_says_unknown(rig: Rig) -> None:

@@ -16,6 +16,16 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     server.stop()
 
 
+def test_boosted_cameras_are_replaced_as_a_whole(board: Board) -> None:
+    assert board.boosted() == frozenset()
+    board.boost({"gate", "lane"})
+    board.boost(["lane"])
+    assert board.boosted() == {"lane"}
+    report = {"within_target": 0.9}
+    board.post_health("w1", {}, at="2026-07-01T08:00:00+00:00", patrol=report)
+    assert board.workers()["w1"]["patrol"] == report
+
+
 def test_a_camera_is_held_until_its_time_or_its_release(board: Board) -> None:
     board.hold("dome", until_s=100)
     board.hold("roof", until_s=200)

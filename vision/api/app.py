@@ -38,6 +38,7 @@ from vision.api.routes import (
     speakers,
     statistics,
     talk,
+    workers,
 )
 from vision.api.services import HubServices
 from vision.api.shifts import Shifts
@@ -92,6 +93,8 @@ def create_app(services: HubServices) -> FastAPI:
         alerts,
         cameras,
         ptz,
+        workers,
+        workers,
         ground,
         evidence,
         speakers,

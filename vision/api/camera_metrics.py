@@ -1,4 +1,4 @@
-"""Each camera's stream as Prometheus series: ten a camera, those of cameras that a worker tells of."""
+"""Cameras' streams and workers' patrols as Prometheus series."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _UNTOLD = frozenset({"unwatched", "disabled"})
 
 
 class CameraFigures(Collector):
-    """Series from `camera_items`. A figure that is not known (no look yet, no clock told) has no sample.
+    """Ten series a camera, from `camera_items`. A figure that is not known (no look yet, no clock told) has no sample.
 
     Label `camera` is the camera's id; `state` one of seven, so that a camera has one series of it at a time.
     """
@@ -32,6 +32,32 @@ class CameraFigures(Collector):
                     family.add_metric([item["id"]], float(value) * factor)
         yield state
         yield from (family for _, family, _ in figures)
+
+
+class PatrolFigures(Collector):
+    """Six series a worker that patrols, from `worker_items`."""
+
+    def __init__(self, workers: Iterable[Mapping[str, Any]]) -> None:
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        worker = ["worker"]
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {
+            "cameras": GaugeMetricFamily("streetward_patrol_cameras", "Cameras that it visits", labels=worker),
+            "dead": GaugeMetricFamily("streetward_patrol_dead_cameras", "Of them, those that fail", labels=worker),
+            "within_target": GaugeMetricFamily(
+                "streetward_patrol_within_target_ratio", "Share of the living seen within their target", labels=worker
+            ),
+            "worst_age_s": GaugeMetricFamily(
+                "streetward_patrol_worst_age_seconds", "Longest that a living camera was not seen", labels=worker
+            ),
+            "visits": CounterMetricFamily("streetward_patrol_visits", "Visits after the first", labels=worker),
+            "late_visits": CounterMetricFamily("streetward_patrol_late_visits", "After their target", labels=worker),
+        }
+        for row in self._workers:
+            for key, family in families.items() if row["patrol"] is not None else ():
+                family.add_metric([row["id"]], row["patrol"][key])
+        yield from families.values()
 
 
 def _figures() -> list[tuple[str, GaugeMetricFamily | CounterMetricFamily, float]]:

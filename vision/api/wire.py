@@ -267,6 +267,29 @@ class BayList(Wire):
     items: list[BayItem]
 
 
+class PatrolItem(Wire):
+    """How well a worker's rounds keep their revisit targets."""
+
+    cameras: int
+    dead: int = Field(description="Of them, those whose last three visits or more failed.")
+    within_target: float = Field(description="Share of the living seen within their revisit target, 0 to 1.")
+    worst_age_s: float = Field(description="The longest that a living camera has not been seen.")
+    running: int = Field(description="Visits open now.")
+    visits: int
+    late_visits: int = Field(description="Of the visits since the start, those that came after their target.")
+
+
+class WorkerItem(Wire):
+    id: str
+    at: datetime = Field(description="When it was last heard of.")
+    cameras: int
+    patrol: PatrolItem | None = Field(description="None where it visits no cameras.")
+
+
+class WorkerPage(Wire):
+    items: list[WorkerItem]
+
+
 class PresetItem(Wire):
     token: str
     name: str

@@ -33,6 +33,7 @@ from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
 from vision.detectors.catalogue import CATALOGUE_FILE
+from vision.hub.boosts import Boosts
 from vision.hub.build import build_incidents, build_spoken_grace
 from vision.hub.incidents import IncidentService
 from vision.hub.models import ModelShelf
@@ -137,7 +138,8 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "upkeep": parts.upkeep.run,
             "assigner": Assigner(ground.board, ground.seat, clock).run,
         }
-        chores = {**cases.loops, **{each.name: each.run for each in publishers}}
+        boosts = Boosts(database, ground.board, clock)
+        chores = {"boosts": boosts.run, **cases.loops, **{each.name: each.run for each in publishers}}
         running = Hub(ground.bus, incidents, clock, loops, chores=chores, ownership=ownership)
         follow.once()
         server.start()

@@ -143,6 +143,7 @@ def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
         opens_per_s=rounds.opens_per_s,
         gateway_opens_per_s=rounds.gateway_opens_per_s,
         target_s=dict(enumerate(rounds.target_s, start=1)),
+        boosted_s=rounds.boosted_s,
         retry_s=rounds.retry_s,
         most_retry_s=rounds.most_retry_s,
     )

@@ -15,6 +15,9 @@ class PatrolConfig(Section):
     target_s: tuple[float, float, float] = Field(
         (600.0, 1800.0, 3600.0), description="Every camera of priority 1, 2, 3 is seen again within these seconds."
     )
+    boosted_s: float = Field(
+        300.0, gt=0, description="A camera with an incident under way is seen again within these seconds."
+    )
     retry_s: float = Field(30.0, gt=0, description="First wait after a failed visit; it doubles.")
     most_retry_s: float = Field(3600.0, gt=0, description="Longest wait for a camera that keeps failing.")
     looks: int = Field(1, ge=1, le=10, description="Pictures taken at each visit.")

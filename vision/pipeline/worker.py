@@ -64,6 +64,10 @@ class Watch(Protocol):
 
     def hold(self, camera_ids: frozenset[str]) -> None: ...
 
+    def boost(self, camera_ids: frozenset[str]) -> None: ...
+
+    def rounds(self) -> Any: ...
+
     def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes: ...
 
     def health(self) -> Mapping[str, Any]: ...
@@ -94,13 +98,17 @@ class Board(Protocol):
 
     def registry(self) -> dict[str, Any] | None: ...
 
-    def post_health(self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str) -> None: ...
+    def post_health(
+        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, patrol: Mapping[str, Any] | None
+    ) -> None: ...
 
     def forget_health(self, camera_ids: list[str]) -> None: ...
 
     def watched(self, *, now_s: float) -> set[str]: ...
 
     def held(self, *, now_s: float) -> Mapping[str, float]: ...
+
+    def boosted(self) -> frozenset[str]: ...
 
     def post_look(self, camera_id: str, jpeg: bytes) -> None: ...
 
@@ -148,6 +156,7 @@ class Worker:
     _wanted: dict[str, Camera] = field(default_factory=dict)
     _asked_for: frozenset[str] = frozenset()
     _held: frozenset[str] = frozenset()
+    _boosted: frozenset[str] = frozenset()
     _memory_at_s: float = 0.0
     _away: bool = False
     _looks: Looks = field(init=False)
@@ -205,6 +214,7 @@ class Worker:
             self._asked_for = frozenset(self.parts.board.watched(now_s=now_s))
             for camera_id in self.parts.board.take_wanted(self._cameras, now_s=now_s):
                 self.parts.watch.visit_soon(camera_id)
+            self._hurry(self.parts.board.boosted() & self._cameras.keys())
             self._remember()
         except StorageError as error:
             if not self._away:
@@ -275,6 +285,12 @@ class Worker:
             for watched in self._cameras.values():
                 watched.analysers = self._analysers(watched.camera, watched)
 
+    def _hurry(self, boosted: frozenset[str]) -> None:
+        """Cameras with incidents under way are visited more often."""
+        if boosted != self._boosted:
+            self._boosted = boosted
+            self.parts.watch.boost(boosted)
+
     def _leave(self, held: frozenset[str]) -> None:
         """Cameras that a person is turning show none of their views: they are not judged until they are let go."""
         if held != self._held:
@@ -313,7 +329,9 @@ class Worker:
         rows = {
             key: {**plain(asdict(value)), **self._view_trouble(key), **self._bays(key)} for key, value in health.items()
         }
-        self.parts.board.post_health(self.name, rows, at=now.isoformat())
+        rounds = self.parts.watch.rounds()
+        patrol = None if rounds is None else plain(asdict(rounds))
+        self.parts.board.post_health(self.name, rows, at=now.isoformat(), patrol=patrol)
 
     def _view_trouble(self, camera_id: str) -> dict[str, str]:
         """A camera that sends pictures of no use says why where a dead one says why it is dead."""

@@ -25,7 +25,7 @@ class Board:
     what a view's analyser needs after a restart; `workers` what each worker said last, and `alive:<worker>` for as
     long as that is fresh; `assignment` which worker looks at which cameras; `model` the one workers should look with
     and `models` what each does look with; `wanted` cameras that a re-check needs a look of; `held` PTZ cameras that a
-    person is turning, each until a time.
+    person is turning, each until a time; `boosted` cameras with incidents under way.
     """
 
     def __init__(self, url: str) -> None:
@@ -58,15 +58,24 @@ class Board:
             return None if body is None else dict(json.loads(body)["document"])
 
     def post_health(
-        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, capacity: float = 1.0
+        self,
+        worker: str,
+        cameras: Mapping[str, Mapping[str, Any]],
+        *,
+        at: str,
+        capacity: float = 1.0,
+        patrol: Mapping[str, Any] | None = None,
     ) -> None:
-        """`at`: ISO time; readers call a camera `unwatched` when it grows old. `capacity`: see cluster.shares."""
+        """`at`: ISO time; readers call a camera `unwatched` when it grows old. `capacity`: see cluster.shares.
+
+        `patrol`: how well the worker's rounds keep their targets; None where it has none.
+        """
         with self._telling():
             pipe = self._client.pipeline(transaction=False)
             rows = {key: json.dumps({**value, "worker": worker, "at": at}) for key, value in cameras.items()}
             if rows:
                 pipe.hset(_PREFIX + "health", mapping=rows)  # type: ignore[arg-type]
-            row = json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity})
+            row = json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity, "patrol": patrol})
             pipe.hset(_PREFIX + "workers", worker, row)
             pipe.set(f"{_PREFIX}alive:{worker}", 1, px=int(_SILENT_S * 1000))
             pipe.execute()
@@ -155,6 +164,16 @@ class Board:
             if found:
                 self._client.zrem(_PREFIX + "wanted", *found)
             return found
+
+    def boost(self, camera_ids: Iterable[str]) -> None:
+        """Say which cameras have incidents under way, all of them: patrols visit them more often."""
+        with self._telling():
+            self._client.set(_PREFIX + "boosted", json.dumps(sorted(camera_ids)))
+
+    def boosted(self) -> frozenset[str]:
+        with self._telling():
+            body: Any = self._client.get(_PREFIX + "boosted")
+            return frozenset() if body is None else frozenset(json.loads(body))
 
     def assign(self, shares: Mapping[str, Iterable[str]]) -> None:
         """Say which worker looks at which cameras; workers left out of `shares` look at none."""

@@ -28,6 +28,7 @@ class PatrolLimits:
         opens_per_s, gateway_opens_per_s: how fast visits may begin.
         burst: opens that may be made up for at once after a late wake-up.
         target_s: revisit target by camera priority.
+        boosted_s: revisit target of a camera with an open incident.
         retry_s, most_retry_s: first and longest wait after failed visits.
     """
 
@@ -37,6 +38,7 @@ class PatrolLimits:
     gateway_opens_per_s: float = 2.0
     burst: float = 4.0
     target_s: Mapping[int, float] = field(default_factory=lambda: dict(_TARGETS))
+    boosted_s: float = 300.0
     retry_s: float = 30.0
     most_retry_s: float = 3600.0
 
@@ -134,7 +136,7 @@ class Patrol:
         if stop is None:
             return
         stop.boosts[reason] = every_s
-        if not stop.running:
+        if not stop.running and not stop.failures:  # a camera that fails is asked again at its back-off's pace
             begun_s = now_s if stop.visited_s is None else stop.visited_s
             due_s = max(now_s, begun_s + every_s * _EARLY_RATIO)
             if due_s < stop.due_s:

@@ -25,6 +25,7 @@ _log = structlog.get_logger(__name__)
 
 _VISIT_S = 20.0
 """A visit that has no usable keyframe by then has failed: longer than any sensible key interval."""
+_OPEN_INCIDENT = "open incident"
 
 
 class Steering(Protocol):
@@ -99,7 +100,7 @@ class _Visited:
 class PatrolRunner:
     """Keeps the patrol going: asks the scheduler, runs the visits, puts their looks into the mailbox.
 
-    Boosts and re-checks go to the scheduler through `boost`, `relax` and `visit_soon` here, which lock it.
+    Boosts and re-checks go to the scheduler through `boost` and `visit_soon` here, which lock it.
     """
 
     clock: Clock
@@ -108,6 +109,7 @@ class PatrolRunner:
     patrol: Patrol = field(default_factory=Patrol)
     crashes: int = 0
     _held: frozenset[str] = frozenset()
+    _boosted: frozenset[str] = frozenset()
     _visited: dict[str, _Visited] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -143,6 +145,12 @@ class PatrolRunner:
     def _plan(self) -> None:
         going = [v.camera for key, v in self._visited.items() if key not in self._held]
         self.patrol.apply(going, self.clock.monotonic_s())
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Boosts go with a camera's place in the patrol, so they are given again when it was planned anew."""
+        for camera_id in self._boosted:
+            self.patrol.boost(camera_id, _OPEN_INCIDENT, self.patrol.limits.boosted_s, self.clock.monotonic_s())
 
     def start(self) -> None:
         """Begin; the pool has as many threads as visits may run at once."""
@@ -159,11 +167,14 @@ class PatrolRunner:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def boost(self, camera_id: str, reason: str, every_s: float) -> None:
-        self._tell(lambda now_s: self.patrol.boost(camera_id, reason, every_s, now_s))
-
-    def relax(self, camera_id: str, reason: str) -> None:
-        self._tell(lambda _now_s: self.patrol.relax(camera_id, reason))
+    def boost(self, camera_ids: frozenset[str]) -> None:
+        """Visit these, which have open incidents, more often; those not named any more go at their own pace."""
+        with self._lock:
+            for camera_id in self._boosted - camera_ids:
+                self.patrol.relax(camera_id, _OPEN_INCIDENT)
+            self._boosted = camera_ids
+            self._hurry()
+        self._wake.set()
 
     def visit_soon(self, camera_id: str) -> None:
         self._tell(lambda now_s: self.patrol.visit_soon(camera_id, now_s))

@@ -11,6 +11,7 @@ from vision.core.errors import ConfigError, SourceError
 from vision.core.frames import Image
 from vision.core.registry import Camera, SourceKind
 from vision.streams.health import CameraHealth
+from vision.streams.patrol import PatrolReport
 from vision.streams.supervisor import Supervisor
 from vision.streams.visits import PatrolRunner, Steering
 
@@ -46,6 +47,14 @@ class Watch:
     def visit_soon(self, camera_id: str) -> None:
         """A patrol camera is visited next; one that is kept open answers with its next look anyway."""
         self.patrol.visit_soon(camera_id)
+
+    def boost(self, camera_ids: frozenset[str]) -> None:
+        """Patrol cameras among these are visited more often; those kept open are looked at often enough."""
+        self.patrol.boost(camera_ids)
+
+    def rounds(self) -> PatrolReport | None:
+        """How well the patrol keeps its targets; None where nothing is visited."""
+        return self.patrol.report() if self._rounds else None
 
     def hold(self, camera_ids: frozenset[str]) -> None:
         """Leave these to the people who turn them; those let go return to their views."""

@@ -9,10 +9,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from sqlalchemy import func, select, text
 
 from vision.api.access import Principal, Role
-from vision.api.camera_metrics import CameraFigures
+from vision.api.camera_metrics import CameraFigures, PatrolFigures
 from vision.api.context import Context, Hub
 from vision.api.problems import problem
 from vision.api.routes.cameras import camera_items
+from vision.api.routes.workers import worker_items
 from vision.core.errors import StorageError
 from vision.core.incidents import DeliveryStatus
 from vision.storage.tables import IncidentRow, OutboxRow
@@ -59,6 +60,7 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
     registry = CollectorRegistry()
     if hub.services.settings.camera_metrics:
         registry.register(CameraFigures(items))
+    registry.register(PatrolFigures(worker_items(hub)))
     incidents = Gauge("streetward_incidents", "Incidents by type and status", ("type", "status"), registry=registry)
     outbox = Gauge("streetward_outbox", "Deliveries by kind and status", ("kind", "status"), registry=registry)
     cameras = Gauge("streetward_cameras", "Cameras by state", ("state",), registry=registry)
