@@ -1,6 +1,6 @@
 """Cameras, views, zones and speakers as the YAML file and the database's documents spell them."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +9,9 @@ from vision.config.base import GroundPoint, HoursConfig, Id, Section, ViewPoint
 from vision.core.geometry import polygon_area
 from vision.core.registry import Camera, SourceKind, Speaker, View, Zone, ZoneKind
 
+_TILES_OF = {"auto": 4, "off": 0}
+Tiles = Literal["auto", "off"] | Annotated[int, Field(ge=1, le=12)]
+_TILES = "High views: also look at the zones twice as large, in so many tiles at most; auto is four, off none."
 _SCHEMES = {
     SourceKind.LIVE: ("rtsp", "rtsps"),
     SourceKind.PATROL: ("rtsp", "rtsps"),
@@ -72,6 +75,12 @@ class ViewConfig(Section):
     preset: str | None = Field(None, description="PTZ preset token; none for a fixed camera.")
     zones: dict[Id, ZoneConfig] = Field(default_factory=dict, description="Zones by id.")
     calibration: tuple[CalibrationPoint, ...] = Field((), description="Four or more points for the ground plane.")
+    tiles: Tiles = Field("off", description=_TILES)
+
+    @field_validator("tiles", mode="before")
+    @classmethod
+    def _off(cls, tiles: object) -> object:
+        return spelt(tiles)
 
     @model_validator(mode="after")
     def _enough_points(self) -> Self:
@@ -86,6 +95,7 @@ class ViewConfig(Section):
             preset=self.preset,
             zones=tuple(zone.to_core(zone_id) for zone_id, zone in self.zones.items()),
             calibration=tuple((point.view, point.ground) for point in self.calibration),
+            tiles=_TILES_OF[self.tiles] if isinstance(self.tiles, str) else self.tiles,
         )
 
 
@@ -104,7 +114,13 @@ class CameraConfig(Section):
     enabled: bool = Field(True, description="Whether it is looked at.")
     zones: dict[Id, ZoneConfig] = Field(default_factory=dict, description="Zones of a camera with one view.")
     views: dict[Id, ViewConfig] = Field(default_factory=dict, description="Views of a PTZ camera, by id.")
+    tiles: Tiles = Field("off", description=_TILES)
     options: dict[str, str] = Field(default_factory=dict, description="Settings of the source; see docs/streams.md.")
+
+    @field_validator("tiles", mode="before")
+    @classmethod
+    def _off(cls, tiles: object) -> object:
+        return spelt(tiles)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -114,10 +130,14 @@ class CameraConfig(Section):
             raise ValueError(f"url of a {self.kind.value} camera should begin with {wanted}")
         if self.zones and self.views:
             raise ValueError("should have either zones or views, not both")
+        if self.views and self.tiles != "off":
+            raise ValueError("tiles should stand in each of the views, for the camera has several")
         return self
 
     def to_core(self, camera_id: str) -> Camera:
-        views = {"main": ViewConfig(zones=self.zones)} if not self.views else self.views
+        views = {"main": ViewConfig(zones=self.zones, tiles=self.tiles)} if not self.views else self.views
+        tiled = any(view.tiles != "off" for view in views.values())  # tiles are cut from the full picture
+        options = {"keep_full": "true"} | self.options if tiled else self.options
         return Camera(
             id=camera_id,
             url=self.url,
@@ -131,8 +151,13 @@ class CameraConfig(Section):
             priority=self.priority,
             enabled=self.enabled,
             views=tuple(view.to_core(view_id) for view_id, view in views.items()),
-            options=tuple(sorted(self.options.items())),
+            options=tuple(sorted(options.items())),
         )
+
+
+def spelt(tiles: object) -> object:
+    """`off` as it was meant: YAML 1.1 reads the bare word as false."""
+    return "off" if tiles is False else tiles
 
 
 class SpeakerConfig(Section):

@@ -85,6 +85,7 @@ class View:
 
     Attributes:
         preset: the PTZ preset's token; None for a fixed camera.
+        tiles: most tiles that each look is also seen in, twice as large; 0 for none.
         calibration: pairs of (view point in 0–1, (longitude, latitude)) for the ground homography.
     """
 
@@ -93,6 +94,7 @@ class View:
     preset: str | None = None
     zones: tuple[Zone, ...] = ()
     calibration: tuple[tuple[Point, Point], ...] = ()
+    tiles: int = 0
 
     def zone(self, zone_id: str) -> Zone:
         return next(zone for zone in self.zones if zone.id == zone_id)

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from typing import Protocol
 
 import structlog
@@ -11,18 +11,17 @@ import structlog
 from vision.core.detections import Detections
 from vision.core.errors import DetectorError
 from vision.core.findings import Finding
-from vision.core.frames import Frame, Image
+from vision.core.frames import Frame
 from vision.core.registry import View
+from vision.detectors.tiling import Tiling
+from vision.pipeline.asked import Asked, Batcher, Tilings, ask
 
 log = structlog.get_logger()
+_ANSWER_S = 60.0
 
 
 class Mailbox(Protocol):
     def take(self, limit: int, wait_s: float) -> list[Frame]: ...
-
-
-class Batcher(Protocol):
-    def submit(self, image: Image, camera_id: str) -> "Future[Detections]": ...
 
 
 class Analyser(Protocol):
@@ -35,8 +34,9 @@ class Analyser(Protocol):
 class Looks:
     """Two threads: one feeds the detector, one judges what comes back, in the order in which it went in.
 
-    At most `depth` looks are between the two; beyond that the feeder waits and the mailbox keeps only the newest
-    look of each view, counting what it drops. So nothing queues without bound and the order of a view is kept.
+    At most `depth` pictures (a look and its tiles) are between the two; beyond that the feeder waits and the mailbox
+    keeps only the newest look of each view, counting what it drops. So nothing queues without bound and the order of a
+    view is kept.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class Looks:
         self._mailbox, self._batcher = mailbox, batcher
         self._analyser_of, self._done = analyser_of, done
         self._depth = depth
-        self._between: deque[tuple[Frame, Future[Detections]]] = deque()
+        self._tilings = Tilings()
+        self._between: deque[Asked] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self.judged = 0
@@ -79,17 +80,26 @@ class Looks:
     def _feed(self) -> None:
         while not self._stopping:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or len(self._between) < self._depth)
-                room = self._depth - len(self._between)
+                self._changed.wait_for(lambda: self._stopping or self._waiting() < self._depth)
+                widest = max((len(asked.answers) for asked in self._between), default=1)
+                room = (self._depth - self._waiting()) // widest
             for frame in self._mailbox.take(max(1, min(room, 8)), 0.2):
                 try:
-                    answer = self._batcher.submit(frame.image, frame.camera_id)
+                    asked = ask(self._batcher, frame, self._tiling(frame))
                 except DetectorError as error:  # closing down
                     log.warning("look_not_taken", camera=frame.camera_id, reason=str(error))
                     return
                 with self._changed:
-                    self._between.append((frame, answer))
+                    self._between.append(asked)
                     self._changed.notify_all()
+
+    def _waiting(self) -> int:
+        """Pictures between feeder and judge."""
+        return sum(len(asked.answers) for asked in self._between)
+
+    def _tiling(self, frame: Frame) -> Tiling | None:
+        analyser = self._analyser_of(frame.camera_id, frame.view_id)
+        return None if analyser is None else self._tilings.of(frame, analyser.view)
 
     def _judge(self) -> None:
         while True:
@@ -97,10 +107,11 @@ class Looks:
                 self._changed.wait_for(lambda: self._stopping or bool(self._between))
                 if not self._between:
                     return
-                frame, answer = self._between.popleft()
+                asked = self._between.popleft()
                 self._changed.notify_all()
+            frame = asked.frame
             try:
-                self._judge_one(frame, answer.result(timeout=60))
+                self._judge_one(frame, asked.result(_ANSWER_S))
             except CancelledError:
                 self.failed += 1  # pushed out by newer looks; the batcher has counted it for its camera
             except (DetectorError, TimeoutError) as error:

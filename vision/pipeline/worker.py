@@ -17,10 +17,11 @@ from vision.core.findings import Finding, Why
 from vision.core.frames import Frame
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, View
+from vision.pipeline.asked import Batcher
 from vision.pipeline.clips import ClipKeeper
 from vision.pipeline.draw import jpeg
 from vision.pipeline.evidence import EvidenceRecorder
-from vision.pipeline.looks import Batcher, Looks
+from vision.pipeline.looks import Looks
 from vision.pipeline.previews import Previews
 from vision.pipeline.spool import Spool
 
