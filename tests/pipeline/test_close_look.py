@@ -9,7 +9,7 @@ from vision.core.scene import ChangeObject
 from vision.pipeline.close_look import CloseLook
 from vision.testing import EPOCH
 
-NAMES = ("person", "garbage")
+NAMES = ("person", "garbage", "fire hydrant")
 PICTURE = np.zeros((360, 640, 3), np.uint8)
 BOX: Box = (0.5, 0.5, 0.55, 0.6)  # 32 × 36 pixels
 
@@ -42,8 +42,9 @@ class Seen:
 
 
 def test_a_thing_is_named_in_the_look_s_own_pixels() -> None:
-    named, people = CloseLook(Seen("garbage")).name(frame(), [change()])
-    assert people == frozenset()
+    closely = CloseLook(Seen("garbage")).name(frame(), [change()])
+    named = closely.named
+    assert not closely.people | closely.behind
     assert named is not None
     assert named.class_name(0) == "garbage"
     assert np.allclose(named.xyxy[0], [319, 181, 353, 215], atol=3)
@@ -51,7 +52,7 @@ def test_a_thing_is_named_in_the_look_s_own_pixels() -> None:
 
 def test_the_sharpest_picture_is_cut() -> None:
     seen = Seen("garbage", side_px=102)
-    named, _ = CloseLook(seen).name(frame(full=np.zeros((1080, 1920, 3), np.uint8)), [change()])
+    named = CloseLook(seen).name(frame(full=np.zeros((1080, 1920, 3), np.uint8)), [change()]).named
     assert seen.shapes == [(270, 270, 3)]
     assert named is not None
     assert np.allclose(named.xyxy[0], [319, 181, 353, 215], atol=3)
@@ -60,13 +61,39 @@ def test_the_sharpest_picture_is_cut() -> None:
 def test_a_person_is_no_change_and_is_looked_at_until_gone() -> None:
     seen = Seen("person")
     close = CloseLook(seen)
-    for s in range(0, 200, 10):
-        assert close.name(frame(s), [change()]) == (None, frozenset({1}))
+    closely = [close.name(frame(s), [change()]) for s in range(0, 200, 10)]
+    assert all(one.named is None and one.behind == {1} for one in closely)
+    assert [bool(one.people) for one in closely] == [False, False] + [True] * 18
     assert len(seen.shapes) == 20
 
 
+def test_who_walks_before_a_thing_hides_it_for_that_look_and_its_dwell_goes_on() -> None:
+    umbrella, passer_by = Seen("garbage"), Seen("person")
+    answers = iter([umbrella, passer_by, umbrella, passer_by, umbrella, umbrella])
+
+    def detect(image: Image) -> Detections:
+        return next(answers)(image)
+
+    close = CloseLook(detect)
+    closely = [close.name(frame(s), [change()]) for s in range(0, 60, 10)]
+    assert [bool(one.behind) for one in closely] == [False, True, False, True, False, False]
+    assert not any(one.people for one in closely)
+
+
+def test_each_try_looks_from_another_distance() -> None:
+    seen = Seen("garbage", side_px=8)
+    close = CloseLook(seen)
+    for s in range(0, 40, 10):
+        close.name(frame(s, np.zeros((1080, 1920, 3), np.uint8)), [change()])
+    assert [shape[0] for shape in seen.shapes] == [270, 173, 432, 270]
+
+
+def test_what_nobody_puts_down_is_not_what_it_is() -> None:
+    assert CloseLook(Seen("fire hydrant")).name(frame(), [change()]).named is None
+
+
 def test_what_does_not_fit_the_change_does_not_name_it() -> None:
-    assert CloseLook(Seen("garbage", side_px=8)).name(frame(), [change()]) == (None, frozenset())
+    assert CloseLook(Seen("garbage", side_px=8)).name(frame(), [change()]).named is None
 
 
 def test_tries_are_few_and_come_again_later() -> None:

@@ -91,3 +91,12 @@ def test_a_restart_loses_no_dwell() -> None:
 def test_people_filling_the_zone_leave_it_unknown() -> None:
     crowd: list[Sighting] = [("person", (x / 10, 0.0, x / 10 + 0.1, 1.0), 0.9) for x in range(8)]
     assert look(analyser(), 0, *crowd).state is FindingState.UNKNOWN
+
+
+def test_a_bike_that_looks_a_little_like_a_person_now_and_then_is_not_hidden_by_itself() -> None:
+    a = analyser()
+    for s in range(0, 60, 10):
+        look(a, s, SEEN)
+    assert look(a, 60, SEEN, ("person", BIKE, 0.28)).state is FindingState.PRESENT
+    assert look(a, 70, ("person", BIKE, 0.28)).state is FindingState.UNKNOWN
+    assert look(a, 130, SEEN).dwelled

@@ -115,6 +115,13 @@ def test_a_thing_of_another_class_is_not_dumped(name: str) -> None:
     assert judged(PAVEMENT, scene(thing(name), changes=(dumped(),))).state is FindingState.ABSENT
 
 
+@pytest.mark.parametrize("name", ["frisbee", "surfboard", "sports ball", "kite"])
+def test_a_name_that_no_street_thing_has_explains_no_heap(name: str) -> None:
+    assert judged(PAVEMENT, scene(thing(name), changes=(dumped(),))).state is FindingState.PRESENT
+    weak = thing("potted plant", score=0.25)
+    assert judged(PAVEMENT, scene(weak, changes=(dumped(),))).state is FindingState.PRESENT
+
+
 def test_a_case_put_down_on_the_pavement_is() -> None:
     assert judged(PAVEMENT, scene(thing("suitcase"), changes=(dumped(),))).state is FindingState.PRESENT
 

@@ -124,7 +124,7 @@ def test_an_unsure_vehicle_explains_nothing() -> None:
 
 
 def test_in_a_shop_s_strip_what_may_be_garbage_is_goods_unless_it_surely_is() -> None:
-    perhaps, surely = thing("garbage", score=0.5), thing("garbage", score=0.7)
+    perhaps, surely = thing("garbage", score=0.5), thing("garbage", score=0.8)
     assert judged(STRIP, scene(perhaps, changes=(change(),))).state is FindingState.PRESENT
     assert judged(STRIP, scene(surely, changes=(change(),))).state is FindingState.ABSENT
     assert judged(CLEAR, scene(perhaps, changes=(change(),))).state is FindingState.ABSENT

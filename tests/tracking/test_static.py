@@ -178,3 +178,15 @@ def test_its_memory_is_bounded() -> None:
 
 def test_no_detections_at_all_is_a_look_too() -> None:
     assert look(StaticTracker(), 0) == ()
+
+
+def test_a_glimpse_where_a_thing_is_known_to_stand_makes_it_no_less_sure() -> None:
+    tracker = StaticTracker()
+    look(tracker, 0, SEEN)
+    for s in range(10, 100, 10):
+        (bike,) = tracker.update(at(s), detections(("bicycle", BIKE, 0.22)), (1000, 1000), [BIKE])
+    assert bike.score == pytest.approx(0.6)
+    assert (bike.looks, bike.presence) == (10, 1.0)
+    for s in range(100, 190, 10):
+        (bike,) = look(tracker, s, ("bicycle", BIKE, 0.22))
+    assert bike.score == pytest.approx(0.22)

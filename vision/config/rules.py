@@ -22,7 +22,7 @@ class GarbageRuleConfig(Section):
     least_size_m: float = Field(0.25, ge=0, description="Least width on the ground where it is.")
     attended_share: float = Field(0.6, ge=0, le=1, description="Share of looks with a person at it: somebody's work.")
     shop_score: float = Field(
-        0.6, ge=0, le=1, description="The same in a shop's strip, where sacks are goods sooner than garbage."
+        0.75, ge=0, le=1, description="The same in a shop's strip, where sacks are goods sooner than garbage."
     )
     unknown_is_heaped: bool = Field(
         True, description="Unknown new things on pavement, road or bin site are dumped things (乱堆杂物)."

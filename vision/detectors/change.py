@@ -183,7 +183,9 @@ class ChangeDetector:
         scale = min(1.0, self._settings.width_px / width)
         size = (max(16, round(width * scale)), max(16, round(height * scale)))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+        gain = np.clip(self._settings.night_to_levels / max(1.0, float(grey.mean())), 1.0, self._settings.night_gain)
+        return np.asarray(grey * np.float32(gain), np.float32)
 
     def _start(self, picture: Plane, visible: Mask) -> None:
         self._reference, self._valid = picture.copy(), visible.copy()

@@ -15,6 +15,8 @@ class ChangeSettings:
         least_looks: of these, how many must see a pixel before it is judged.
         least_gap_s: looks nearer in time than this share a slot, so that the memory spans time and not frames.
         steady_levels: a pixel whose looks differ by more than this (grey levels) is still moving.
+        night_to_levels: mean grey level to which darker pictures are brightened, for edges to count as by day.
+        night_gain: by no more than this factor, for it lifts the noise too.
         light_reach_px: light differs over greater lengths, things are smaller.
         follow_s: time constant at which the reference follows the light where nothing changed.
         forget_s: time constant at which what is no object (a shadow's edge, a shifted leaf) becomes reference.
@@ -36,6 +38,8 @@ class ChangeSettings:
     least_looks: int = 3
     least_gap_s: float = 0.7
     steady_levels: float = 22.0
+    night_to_levels: float = 90.0
+    night_gain: float = 2.5
     light_reach_px: float = 24.0
     follow_s: float = 120.0
     forget_s: float = 900.0

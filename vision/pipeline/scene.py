@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vision.core.detections import Detections
 from vision.core.findings import Finding, Why
 from vision.core.frames import Frame, TimeSource
-from vision.core.geometry import Box, contains, iou
+from vision.core.geometry import Box, contains, iou, iou_matrix
 from vision.core.registry import Camera, View, Zone
 from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
 from vision.detectors.change import ChangeDetector
@@ -31,6 +31,10 @@ _GRID = 24
 _ARRIVED_NOVELTY = 0.15
 _JOINED_IOU = 0.3
 _VEHICLE_SCORE = 0.4
+_PERSON_SCORE = 0.3
+_THING_SCORE = 0.4  # a person less sure than this, just where something is known to stand, is that thing
+_THING_IOU = 0.4
+_NAMED_SCORE = 0.35
 
 
 class SceneAnalyser:
@@ -65,6 +69,7 @@ class SceneAnalyser:
         self._tracker = StaticTracker(self._track)
         self._change = change or ChangeDetector(view.zones)
         self._arrived: set[int] = set()
+        self._before: datetime | None = None
         self._quality = QualityGate()
         self._close_look = None if close_look is None else CloseLook(close_look)
         self._parked: dict[str, tuple[int, datetime]] = {}
@@ -90,7 +95,9 @@ class SceneAnalyser:
         """What this look adds up to, before the rules: also what evidence and the bench draw."""
         height, width = frame.image.shape[:2]
         size = (width, height)
-        people, vehicles = detections.of(*PEOPLE), _sure(detections.of(*VEHICLES))
+        detections = self._without_things(detections, size)
+        people = _surer(detections.of(*PEOPLE), _PERSON_SCORE)
+        vehicles = _surer(detections.of(*VEHICLES), _VEHICLE_SCORE)
         covers = _boxes(people, size) + _boxes(vehicles, size)
         quality = self._quality.judge(frame.captured_at, frame.image, covers)
         if not quality.usable:
@@ -98,8 +105,10 @@ class SceneAnalyser:
         changes = self._change.update(frame.captured_at, frame.image, covers)
         changes, detections = self._named(frame, changes, detections)
         held = [change.box for change in changes]
+        self._before = frame.captured_at
         objects = self._tracker.update(frame.captured_at, without_ridden(detections), size, held)
         objects = tuple(_joined(thing, changes) for thing in objects)
+        changes = tuple(_named_too(change, objects) for change in changes)
         return Scene(
             camera_id=self._camera.id,
             at=frame.captured_at,
@@ -149,11 +158,23 @@ class SceneAnalyser:
             for change in changes
             if change.last_seen == frame.captured_at and all(iou(change.box, box) < _JOINED_IOU for box in known)
         ]
-        named, people = self._close_look.name(frame, unnamed)
-        if people:
-            self._change.dismiss(people)
+        closely = self._close_look.name(frame, unnamed)
+        if closely.people:
+            self._change.dismiss(closely.people)
             changes = self._change.objects()
-        return changes, detections if named is None else joined([detections, named])
+        changes = tuple(_behind(change) if change.id in closely.behind else change for change in changes)
+        return changes, detections if closely.named is None else joined([detections, closely.named])
+
+    def _without_things(self, detections: Detections, size: tuple[int, int]) -> Detections:
+        """Leave out unsure persons that stand just where a thing is known: a folded umbrella, a bike from the front."""
+        known = [change.box for change in self._change.objects()]
+        if self._before is not None:
+            known += [thing.box for thing in self._tracker.objects(self._before) if thing.still]
+        if not known or not len(detections):
+            return detections
+        person = np.array([detections.class_name(row) in PEOPLE for row in range(len(detections))])
+        at_thing = iou_matrix(detections.normalised(*size), np.array(known)).max(axis=1) >= _THING_IOU
+        return detections.select(~(person & at_thing & (detections.score < _THING_SCORE)))
 
     def _confirmed(self, objects: tuple[StaticObject, ...]) -> tuple[StaticObject, ...]:
         """Believe that a thing arrived only when the picture shows it too: a class may flicker on what always stood."""
@@ -207,9 +228,22 @@ def _joined(thing: StaticObject, changes: Sequence[ChangeObject]) -> StaticObjec
     return thing
 
 
-def _sure(vehicles: Detections) -> Detections:
+def _named_too(change: ChangeObject, objects: Sequence[StaticObject]) -> ChangeObject:
+    """A change that is also seen as some thing is an object as surely as that is, however faint it is itself."""
+    scores = [
+        thing.score for thing in objects if thing.score >= _NAMED_SCORE and iou(thing.box, change.box) >= _JOINED_IOU
+    ]
+    return replace(change, score=max([change.score, *scores]))
+
+
+def _behind(change: ChangeObject) -> ChangeObject:
+    """Somebody is at it now: not seen at this look."""
+    return replace(change, last_seen=change.last_seen - timedelta.resolution, covered=True)
+
+
+def _surer(detections: Detections, score: float) -> Detections:
     """A carton seen from above is a bus at 0.3; what is hidden from the change detector has to be surer than that."""
-    return vehicles.select(vehicles.score >= _VEHICLE_SCORE)
+    return detections.select(detections.score >= score)
 
 
 def _boxes(detections: Detections, size: tuple[int, int]) -> tuple[Box, ...]:

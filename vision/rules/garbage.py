@@ -22,7 +22,13 @@ _OVERFLOWS = Why("垃圾桶满溢", "overfull bin")
 _SPILT = Why("道路遗撒", "spilt on the road")
 _HEAPED = Why("乱堆杂物", "things dumped")
 _HEAPED_IN = frozenset({ZoneKind.PAVEMENT, ZoneKind.BIN, ZoneKind.ROAD})
-_HEAPABLE = GARBAGE | {"suitcase", "handbag", "backpack", "sports ball", "bottle", "chair", "couch", "carton", "crate"}
+_NOT_DUMPED = frozenset(
+    {
+        "bicycle", "motorcycle", "e-bike", "tricycle", "car", "truck", "bus", "train", "garbage_bin", "bench", "stall",
+        "potted plant", "umbrella", "dining table", "fire hydrant", "parking meter", "dog", "cat", "bird", "horse",
+    }
+)  # fmt: skip
+"""What stands or moves in a street with a name of its own. That a detector sees a frisbee explains no heap."""
 
 
 class GarbageRule:
@@ -61,7 +67,11 @@ class GarbageRule:
         settings = self._settings.garbage
         if zone.kind not in _HEAPED_IN or not settings.unknown_is_heaped:
             return []
-        named = scene.objects if zone.allowed else [o for o in scene.objects if o.name not in _HEAPABLE]
+        named = [
+            o
+            for o in scene.objects
+            if o.name in zone.allowed or (o.name in _NOT_DUMPED and o.score >= settings.least_score)
+        ]
         return [
             change
             for change in unexplained(view, scene, [o.box for o in (*named, *heaps) if o.still])

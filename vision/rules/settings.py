@@ -38,7 +38,7 @@ class GarbageSettings:
     least_area_px: float = 400.0
     least_size_m: float = 0.25
     attended_share: float = 0.6
-    shop_score: float = 0.6
+    shop_score: float = 0.75
     unknown_is_heaped: bool = True
     least_change: float = 0.5
 

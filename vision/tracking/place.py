@@ -83,6 +83,14 @@ class Place:
         self.missed_in_row = 0
         self.covered_since = None
 
+    def glimpse(self, at: datetime, *, attended: bool) -> None:
+        """Seen again, but less surely than before where it is known to stand: it is there, and stays what it was."""
+        self.last_seen = at
+        self.looks += 1
+        self.attended += attended
+        self.missed_in_row = 0
+        self.covered_since = None
+
     def restart(self, at: datetime) -> None:
         """It is the same class at nearly the same place, but it moved: its dwell begins again."""
         self.first_seen, self.origin = at, self.recent[-1][2]

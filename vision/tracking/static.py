@@ -52,8 +52,8 @@ class StaticTracker:
         if self._last_look is None or (at - self._last_look).total_seconds() > self._settings.gap_s:
             self._places, self._began = [], at
         look = _Look.of(at, detections, size)
-        free = self._match(look, self._distinct(look))
         stands = np.array(held, np.float64).reshape(-1, 4)
+        free = self._match(look, self._distinct(look), stands)
         self._note_unseen(look, stands)
         self._begin(look, free, stands)
         self._forget(at)
@@ -112,7 +112,7 @@ class StaticTracker:
                 rows.append(int(row))
         return rows
 
-    def _match(self, look: "_Look", rows: list[int]) -> list[int]:
+    def _match(self, look: "_Look", rows: list[int], held: Boxes) -> list[int]:
         """Give sightings to the places they fit best, best fit first; returns the rows that fit none."""
         for place in self._places:
             place.missed_in_row += 1  # taken back when it is seen
@@ -122,6 +122,7 @@ class StaticTracker:
         same = np.array([[family(p.name) == family(look.names[row]) for row in rows] for p in self._places])
         fit = np.where(same, fit, 0.0)
         free, taken = set(rows), set[int]()
+        stands = covered_share(look.boxes, held) >= _HELD_SHARE
         for flat in np.argsort(-fit, axis=None, kind="stable"):
             which, column = divmod(int(flat), len(rows))
             if fit[which, column] <= 0:
@@ -131,6 +132,10 @@ class StaticTracker:
                 continue
             taken.add(which)
             free.discard(row)
+            weak = bool(stands[row]) and look.score[row] < self._settings.start_score
+            if weak and self._places[which].score >= self._settings.start_score:
+                self._places[which].glimpse(look.at, attended=bool(look.attended[row]))
+                continue
             self._see(self._places[which], look, row)
             if self._has_moved(self._places[which]):
                 self._places[which].restart(look.at)
