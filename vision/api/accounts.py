@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from vision.api.access import Role
 from vision.api.identity import digest
+from vision.api.oidc import Person
 from vision.api.passwords import hash_password, verify, weakness
 from vision.config.access import AccessConfig
 from vision.core.clock import Clock
-from vision.core.errors import ConfigError
+from vision.core.errors import ConfigError, Rejected
 from vision.storage.database import Database
 from vision.storage.tables import AuditEntry, LoginSession, OneTimeLink, User
 
@@ -80,6 +81,26 @@ class Accounts:
             user = session.get(User, name)
             hashed = None if user is None or not user.enabled else user.password_hash
         return verify(password, hashed)
+
+    def vouched(self, person: Person, issuer: str) -> str:
+        """The account of somebody whom a provider vouches for, made or brought up to date; returns its name.
+
+        Raises:
+            Rejected: the name belongs to an account that the provider does not vouch for, or it was disabled here.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as session:
+            user = session.get(User, person.name)
+            if user is None:
+                user = User(name=person.name, role=person.role, created_at=now, issuer=issuer)
+                session.add(user)
+                session.add(_entry(now, person.name, "user_vouched", {"issuer": issuer, "role": person.role}))
+            elif user.issuer != issuer:
+                raise Rejected(f"{person.name} is the name of another account here: ask an administrator")
+            elif not user.enabled:
+                raise Rejected(f"the account {person.name} is disabled here")
+            user.role, user.districts = person.role, list(person.districts)
+            return person.name
 
     def open_session(self, name: str, address: str) -> tuple[str, str, datetime]:
         """A new session: its token (for the cookie), its CSRF token and its end."""

@@ -19,6 +19,7 @@ from vision.api.context import Context
 from vision.api.fleet import Fleet
 from vision.api.headers import SecureHeaders, content_policy
 from vision.api.identity import Identity
+from vision.api.oidc import OpenId
 from vision.api.passwords import Attempts
 from vision.api.routes import (
     admin,
@@ -46,7 +47,15 @@ from vision.api.thumbnails import Thumbnails
 
 log = structlog.get_logger()
 PREFIX = "/api/v1"
-PUBLIC = frozenset({("POST", f"{PREFIX}/session"), ("POST", f"{PREFIX}/session/link")})
+PUBLIC = frozenset(
+    {
+        ("GET", f"{PREFIX}/session"),
+        ("POST", f"{PREFIX}/session"),
+        ("POST", f"{PREFIX}/session/link"),
+        ("GET", f"{PREFIX}/session/oidc"),
+        ("GET", f"{PREFIX}/session/oidc/callback"),
+    }
+)
 """What under /api/v1 needs no caller: signing in."""
 _DESCRIPTION = """
 Everything the operators' console does, for programs.
@@ -81,6 +90,7 @@ def create_app(services: HubServices) -> FastAPI:
         clips=BrowserClips(),
         fleet=Fleet(services.registry),
         shifts=Shifts(services.database, services.clock),
+        openid=None if access.oidc is None else OpenId(access.oidc, services.clock),
     )
     app.state.authenticate = identity
     problems.install(app)

@@ -10,6 +10,7 @@ from vision.api.audit import AuditTrail
 from vision.api.clips import BrowserClips
 from vision.api.fleet import Fleet
 from vision.api.identity import Identity
+from vision.api.oidc import OpenId
 from vision.api.passwords import Attempts
 from vision.api.services import HubServices
 from vision.api.shifts import Shifts
@@ -27,6 +28,7 @@ class Context:
     clips: BrowserClips
     fleet: Fleet
     shifts: Shifts
+    openid: OpenId | None
 
 
 def _of(request: Request) -> Context:

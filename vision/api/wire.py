@@ -492,12 +492,18 @@ class Session(Wire):
     expires_at: datetime
 
 
+class SignInWays(Wire):
+    password: bool
+    oidc: str | None = Field(description="What the button says that leads to the OpenID provider; null: there is none.")
+
+
 class UserItem(Wire):
     name: str
     role: str
     districts: list[str]
     enabled: bool
     has_password: bool
+    issuer: str | None = Field(description="The OpenID provider that vouches for them; null: we do.")
     created_at: datetime
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from vision.config.base import Section
 
@@ -18,6 +18,34 @@ class ConfiguredKey(Section):
     )
     role: Role = Field("viewer", description="viewer, operator, supervisor, engineer or admin.")
     districts: tuple[str, ...] = Field((), description="Districts that the key may see; empty: all.")
+
+
+class OidcConfig(Section):
+    """Sign-in by the city's own identity provider (OpenID Connect, authorization code with PKCE)."""
+
+    issuer: str = Field(pattern="^https?://", description="The provider's address, as it names itself in discovery.")
+    client_id: str = Field(min_length=1, description="What the provider calls us.")
+    client_secret: SecretStr = Field(
+        SecretStr(""), description="The secret it gave us; ${NAME}. Empty: a public client."
+    )
+    label: str = Field("统一身份认证", description="What the button on the sign-in page says.")
+    redirect_url: str = Field(
+        "",
+        pattern="^(https?://.*/api/v1/session/oidc/callback)?$",
+        description="Where the provider sends people back: HUB/api/v1/session/oidc/callback; as asked for if unset.",
+    )
+    scopes: tuple[str, ...] = Field(("openid", "profile"), description="What is asked for; always with openid.")
+    name_claim: str = Field("preferred_username", description="Claim that names the person, for good and uniquely.")
+    role_claim: str = Field("groups", description="Claim that gives the role: a list, or words.")
+    roles: dict[str, Role] = Field(
+        default_factory=dict, description="Value of that claim → role; the one that may most counts."
+    )
+    default_role: Role | None = Field(None, description="Role of everybody the provider knows; nobody's if unset.")
+    districts_claim: str = Field("", description="Claim that gives the districts; if unset everybody sees all.")
+    districts: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Value of that claim → districts; a value not named here is a district."
+    )
+    all_districts: str = Field("*", description="Value of that claim that means every district.")
 
 
 class AccessConfig(Section):
@@ -39,5 +67,9 @@ class AccessConfig(Section):
     )
     evidence_reason: bool = Field(
         False, description="Refuse evidence to callers that give no reason (the console always gives one)."
+    )
+    oidc: OidcConfig | None = Field(None, description="Sign-in by an OpenID provider; off if unset.")
+    password_sign_in: bool = Field(
+        True, description="Let people sign in with a password of ours; one-time links work in either case."
     )
     api_keys: tuple[ConfiguredKey, ...] = Field((), description="Keys for programs, as hashes.")

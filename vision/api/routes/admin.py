@@ -245,6 +245,7 @@ def _user(row: User) -> dict[str, Any]:
         "districts": row.districts,
         "enabled": row.enabled,
         "has_password": row.password_hash is not None,
+        "issuer": row.issuer,
         "created_at": iso(row.created_at),
     }
 

@@ -1,16 +1,23 @@
-"""Signing in and out, and one-time links."""
+"""Signing in and out: by password, by one-time link, by an OpenID provider."""
 
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from vision.api import wire
 from vision.api.access import Principal, needs
 from vision.api.context import Context, Hub
 from vision.api.identity import COOKIE, refuse_cross_site
+from vision.api.oidc import OpenId
 from vision.api.problems import RESPONSES
+from vision.core.errors import NotThereError, Rejected, RetryLater
 
+_FLOW = "streetward_oidc"
+_OURS = re.compile(r"/console/(?!login|welcome)[\w\-/]*")
+"""Pages that somebody may be sent on to after signing in: never another site."""
 router = APIRouter(prefix="/session", tags=["access"], responses=RESPONSES)
 
 
@@ -28,6 +35,8 @@ class UseLink(wire.Wire):
 def sign_in(hub: Hub, request: Request, response: Response, body: SignIn) -> dict[str, Any]:
     """Sign in with name and password; the answer sets the session's cookie."""
     refuse_cross_site(request)
+    if not hub.services.settings.access.password_sign_in:
+        raise HTTPException(403, "people do not sign in with a password here")
     address = request.client.host if request.client else ""
     keys = (f"name:{body.name.lower()}", f"address:{address}")
     wait_s = hub.attempts.wait_s(*keys)
@@ -57,6 +66,54 @@ def use_link(hub: Hub, request: Request, response: Response, body: UseLink) -> d
     return _open(hub, request, response, name)
 
 
+@router.get("", response_model=wire.SignInWays)
+def ways(hub: Hub) -> dict[str, Any]:
+    """How people sign in here."""
+    access = hub.services.settings.access
+    return {"password": access.password_sign_in, "oidc": None if access.oidc is None else access.oidc.label}
+
+
+@router.get("/oidc", status_code=307, response_class=RedirectResponse)
+def begin_oidc(hub: Hub, request: Request, page: Annotated[str, Query(max_length=500)] = "/console/") -> Response:
+    """Go to the OpenID provider, and come back to `page` of the console."""
+    openid = _openid(hub)
+    wanted = page if _OURS.fullmatch(page) else "/console/"
+    url, flow = openid.begin(str(request.url_for("finish_oidc")), wanted)
+    response = RedirectResponse(url, 307)
+    # Lax, not strict: the browser comes back from another site, and has to bring it.
+    secure = hub.services.settings.access.cookie_secure or request.url.scheme == "https"
+    response.set_cookie(
+        _FLOW, flow, max_age=600, path="/api/v1/session/oidc", httponly=True, samesite="lax", secure=secure
+    )
+    return response
+
+
+@router.get("/oidc/callback", status_code=303, response_class=RedirectResponse)
+def finish_oidc(
+    *,
+    hub: Hub,
+    request: Request,
+    code: Annotated[str, Query(max_length=2000)] = "",
+    state: Annotated[str, Query(max_length=200)] = "",
+    error: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Where the provider sends the browser back to; sign-ins that fail land on the sign-in page, which says so."""
+    openid = _openid(hub)
+    address = request.client.host if request.client else ""
+    try:
+        person, page = openid.finish(request.cookies.get(_FLOW, ""), code, state, error)
+        name = hub.accounts.vouched(person, openid.issuer)
+    except (Rejected, RetryLater) as refused:
+        hub.audit.record("operator:", "sign_in_failed", "oidc", reason=str(refused)[:500], detail={"address": address})
+        response = RedirectResponse("/console/login?trouble=oidc", 303)
+        response.delete_cookie(_FLOW, path="/api/v1/session/oidc")
+        return response
+    response = RedirectResponse(page, 303)
+    _open(hub, request, response, name)
+    response.delete_cookie(_FLOW, path="/api/v1/session/oidc")
+    return response
+
+
 @router.delete("", status_code=204)
 def sign_out(hub: Hub, request: Request, who: Annotated[Principal, needs(None)]) -> Response:
     """End this session."""
@@ -67,6 +124,12 @@ def sign_out(hub: Hub, request: Request, who: Annotated[Principal, needs(None)])
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
     return response
+
+
+def _openid(hub: Context) -> OpenId:
+    if hub.openid is None:
+        raise NotThereError("people do not sign in by an OpenID provider here")
+    return hub.openid
 
 
 def _open(hub: Context, request: Request, response: Response, name: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ async function users(body) {
   };
   fill(body, h("div", { class: "line table-tools" }, button(t("add_user"), { iconName: "plus", kind: "primary", onclick: add })),
     table(["name", "role", "districts", "password", "status", ""], found.map((u) => row(h("b", {}, u.name),
-      roleSelect(u.role, { "aria-label": t("role"), onchange: (e) => guarded(() => patch(`/admin/users/${encodeURIComponent(u.name)}`, { role: e.target.value }), again)() }), u.districts.join(", ") || t("all"), u.has_password ? t("password_set") : t("password_unset"),
+      roleSelect(u.role, { "aria-label": t("role"), onchange: (e) => guarded(() => patch(`/admin/users/${encodeURIComponent(u.name)}`, { role: e.target.value }), again)() }), u.districts.join(", ") || t("all"), u.issuer ? h("span", { title: u.issuer }, t("by_provider")) : u.has_password ? t("password_set") : t("password_unset"),
       h("span", { class: `chip ${u.enabled ? "green" : ""}` }, u.enabled ? t("enabled") : t("disabled")),
       h("div", { class: "line" }, button(t("new_link"), { kind: "s", onclick: guarded(() => post(`/admin/users/${encodeURIComponent(u.name)}/link`), showLink) }), button(u.enabled ? t("disable") : t("enable"), { kind: "s", onclick: guarded(() => patch(`/admin/users/${encodeURIComponent(u.name)}`, { enabled: !u.enabled }), again) }))))));
 }

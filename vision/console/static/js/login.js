@@ -4,9 +4,9 @@ import { get, post } from "./api.js";
 import { button, h } from "./dom.js";
 import { lang, setLanguage, t } from "./i18n.js";
 
-function frame(title, hint, fields, okLabel, submit) {
-  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-  const ok = h("button", { class: "btn primary", type: "submit" }, okLabel);
+function frame(title, hint, fields, okLabel, submit, told = null) {
+  const trouble = h("p", { class: "trouble", role: "alert", hidden: !told }, told === "oidc" ? t("sign_in_oidc_failed") : "");
+  const ok = okLabel && h("button", { class: "btn primary", type: "submit" }, okLabel);
   const form = h("form", { class: "card stack gate", onsubmit: async (event) => {
     event.preventDefault();
     ok.disabled = true;
@@ -27,15 +27,19 @@ function frame(title, hint, fields, okLabel, submit) {
 
 const field = (label, props) => h("label", { class: "field" }, label, h("input", { class: "input", required: true, maxlength: "200", ...props }));
 
-function login() {
+async function login() {
+  const query = new URLSearchParams(location.search), next = query.get("next") || "/console/";
+  const ways = await get("/session", { quiet: true }).catch(() => ({ password: true, oidc: null }));
+  const provider = ways.oidc && h("a", { class: "btn primary", href: `/api/v1/session/oidc?page=${encodeURIComponent(next)}` }, ways.oidc);
+  if (!ways.password && provider) { frame("sign_in", t("sign_in_hint"), [provider], null, null, query.get("trouble")); return; }
   const form = frame("sign_in", t("sign_in_hint"), [
     field(t("name"), { name: "name", autocomplete: "username", autocapitalize: "none" }),
     field(t("password"), { name: "password", type: "password", autocomplete: "current-password" })],
   t("sign_in"), async () => {
     await post("/session", { name: form.elements.name.value.trim(), password: form.elements.password.value }, { quiet: true });
-    const next = new URLSearchParams(location.search).get("next") || "/console/";
     location.replace(/^\/console\/(?!login|welcome)/.test(next) ? next : "/console/");
-  });
+  }, query.get("trouble"));
+  if (provider) form.append(h("p", { class: "small muted or" }, t("sign_in_or")), provider);
 }
 
 function welcome() {

@@ -59,4 +59,6 @@ export const ZH = {
   shadow_model: "影子模型", shadow_hint: "已比对 {compared} 帧，忙时跳过 {passed} 帧，失败 {failed} 帧。仅计置信度不低于 0.35 的检测框；其结果不会产生告警。", shadow_both: "两者均检出", shadow_first: "仅在用模型检出", shadow_second: "仅影子模型检出", class: "类别",
   admin_models: "模型", model_wanted: "全市采用的模型", model_configured: "配置文件指定", model_workers: "各工作节点", worker: "节点", model: "模型", heard_at: "最近消息", worker_silent: "没有消息", model_ready: "运行中", model_loading: "正在加载 {model}", model_failed: "{model} 无法加载,沿用原模型", model_catalogue: "模型库", model_in_use: "采用中", model_missing: "文件不全", model_history: "切换记录", model_asked: "已下达,各节点几秒内切换", switch_to: "采用", switch_model: "采用 {model}", roll_back: "退回 {model}", switch_hint: "各节点先加载新模型,再在两次查看之间切换,不中断;加载失败则沿用原模型并说明原因。", licence: "许可证", backends: "运行方式", input: "输入尺寸", classes: "类别", classes_n: "{n} 类", accuracy: "实测精度",
   delivery_dropped: "已放弃", filed_already: "平台已有此案", filed_already_hint: "在 {target} 查到了这个案件:填写它的编号,不再重复上报。", case_number: "平台案件编号", outcome_unknown: "应答丢失:对方可能已收到,请先到平台查询", platform_unasked: "尚未检查", platform_misfit: "配置不符", platform_fits: "配置相符", platform_line: "待发 {waiting} · 失败 {dead} · 已送达 {delivered}", last_delivered: "最近送达", unchanged: "不改", case_description: "案情描述", case_place: "地点描述", case_grid_id: "网格编码", case_event_code: "事项代码",
+  sign_in_or: "或者", sign_in_oidc_failed: "统一身份认证没有通过:请重试,或联系管理员开通权限。",
+  by_provider: "统一身份认证",
 };
