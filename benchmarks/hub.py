@@ -245,37 +245,48 @@ def _quantile(values: list[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else float("nan")
 
 
-def day(hours: int) -> list[Result]:
-    """Memory over a simulated day with a tenth of the city's incidents, from fewer sites that change the more often."""
-    count, every_s, share = 500, 60.0, 0.1
+def day(hours: int, sites: int = 2000) -> list[Result]:
+    """Memory over a simulated day with the whole city's incidents, on fewer sites that change the more often."""
+    every_s = 60.0
     with databases("sqlite") as database:
         clock = ManualClock()
-        service = service_of(database, clock, count)
-        rates = [rate * CITY * share / count for rate in (0.05, 0.2)]
-        city = City(count, every_s, starts_per_hour=rates[0], blinks_per_hour=rates[1])
-        memory_mb: list[float] = []
+        service = service_of(database, clock, sites)
+        rates = [rate * CITY / sites for rate in (0.05, 0.2)]
+        city = City(sites, every_s, starts_per_hour=rates[0], blinks_per_hour=rates[1])
+        _take(service, list(city.looks(clock.now())))
+        memory_mb = [_settled_rss_mb()]
         for _hour in range(hours):
             for _ in range(int(3600 / every_s)):
                 clock.advance(every_s)
                 _take(service, list(city.looks(clock.now())))
-                service.fire_timers(limit=1000)
-                settle(database, service)
-            gc.collect()
-            memory_mb.append(_rss_mb())
+                while service.fire_timers(limit=1000):
+                    pass
+                while settle(database, service):
+                    pass
+            memory_mb.append(_settled_rss_mb())
         with database.reading() as session:
             incidents = session.scalar(select(func.count()).select_from(IncidentRow)) or 0
             kept = session.execute(
                 select(func.sum(FindingSegmentRow.runs), func.sum(func.length(FindingSegmentRow.body)))
             ).one()
-    skipped = min(hours - 1, hours // 6)
-    grown_mb = (memory_mb[-1] - memory_mb[skipped]) * 24 / max(1, hours - 1 - skipped)
+    warm = hours // 4  # caches fill in the first quarter
+    grown_mb = (memory_mb[-1] - memory_mb[warm]) * 24 / (hours - warm)
+    long_enough = hours >= 12
     return [
-        at_most("memory_growth_mb_per_day", grown_mb, "MB", 20.0),
+        Result("memory_mb_at_start", memory_mb[0], "MB"),
+        *(Result(f"memory_mb_after_{hour}_h", memory_mb[hour], "MB") for hour in range(6, hours + 1, 6)),
+        *([at_most("memory_growth_mb_per_day", grown_mb, "MB", 20.0)] if long_enough else []),
         Result("memory_mb", memory_mb[-1], "MB"),
         Result("day_incidents", incidents * 24 / hours, ""),
+        Result("day_watched_at_end", service.watched(), ""),
         Result("day_kept_runs", float(kept[0] or 0) * 24 / hours, ""),
         Result("kept_bytes_per_run", float(kept[1] or 0) / max(1.0, float(kept[0] or 0)), "B"),
     ]
+
+
+def _settled_rss_mb() -> float:
+    gc.collect()
+    return _rss_mb()
 
 
 def _rss_mb() -> float:
@@ -319,7 +330,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     for which in kinds:
         results += capacity(which, 3 if args.quick else 20)
         results += sustained(which, 5 if args.quick else 60)
-    results += day(1 if args.quick else 24)
+    results += day(1, 500) if args.quick else day(24)
     results += week(2000 if args.quick else CITY, 7)
     return results
 
