@@ -88,7 +88,8 @@ def _line(story: Story) -> str:
 def statistics(
     config: ConfigFile,
     table: Annotated[
-        str, typer.Option(help="total, type, trend, hour, grid, shop, district, camera, cell, incidents…")
+        str,
+        typer.Option(help="total, type, trend, hour, grid, shop, camera, cell, bay, bay_hour, incidents…"),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .csv or .parquet file; CSV here if unset.")
@@ -98,6 +99,7 @@ def statistics(
     all_cases: Annotated[int | None, typer.Option(help="Cases from every source, for the AI share.")] = None,
 ) -> None:
     """Write one table of statistics as CSV or Parquet."""
+    from vision.hub.bays import bay_tables
     from vision.hub.statistics import items, tables, to_csv, to_parquet
 
     city = load(config)
@@ -107,9 +109,10 @@ def statistics(
         until = SystemClock().now()
         with database.reading() as session:
             found = items(session, until - length, until, district or ())
+            bays = bay_tables(session, until - length, until, city.zone_info, district or ())
     finally:
         database.close()
-    made = tables(found, length.total_seconds() / 86_400, city.zone_info, all_cases=all_cases)
+    made = tables(found, length.total_seconds() / 86_400, city.zone_info, all_cases=all_cases) | bays
     if table not in made:
         raise ConfigError(f"there is no table {table}; there are {', '.join(made)}")
     if out is None:

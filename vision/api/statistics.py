@@ -19,7 +19,7 @@ _CAMERA_FIGURES = ("camera", "type", "raised", "confirmed", "rejected", "precisi
 
 
 def figures(made: Mapping[str, Table], speakers: Mapping[str, int]) -> dict[str, Any]:
-    """`made`: what `hub.statistics.tables` gave; `speakers` what `speaker_effect` did."""
+    """`made`: what `hub.statistics.tables` and `hub.bays.bay_tables` gave; `speakers` what `speaker_effect` did."""
     (total,) = made["total"]
     by_type = {row["type"]: row for row in made["type"]}
     nothing = {name: 0 if isinstance(total[name], int) else None for name in total}
@@ -30,6 +30,8 @@ def figures(made: Mapping[str, Table], speakers: Mapping[str, int]) -> dict[str,
         "ranking": {name: _ranking(made[table], name) for name, table in _RANKED.items()},
         "cameras": [{name: row[name] for name in _CAMERA_FIGURES} for row in made["camera"][:_MOST_RANKED]],
         "cells": made["cell"][:_MOST_CELLS],
+        "bays": made["bay"][:_MOST_RANKED],
+        "bay_hours": made["bay_hour"],
         "total": _without_share(total),
         "ai_share": total["ai_share"],
         "share": {name: total[name] for name in _SHARE},

@@ -416,6 +416,26 @@ class HeatCell(Wire):
     raised: int
 
 
+class BayCounts(Wire):
+    """How full bike bays were."""
+
+    bikes_mean: float | None
+    bikes_most: int | None
+    occupancy: float | None = Field(description="Bikes over capacity, of bays whose capacity is known; may pass 1.")
+    overflow_min: float = Field(description="Minutes with more bikes than the bay holds.")
+    watched_min: float
+
+
+class BayFigures(BayCounts):
+    bay: str = Field(examples=["gate/bay1"])
+    camera: str
+    capacity: int | None
+
+
+class BayHour(BayCounts):
+    hour: int
+
+
 class FiledShare(Wire):
     """How many of the filed cases video found and filed by itself; a case that an operator told to be filed is not."""
 
@@ -449,6 +469,8 @@ class Statistics(Wire):
     ranking: dict[str, list[RankItem]] = Field(description="By zone, camera, grid, shop and district, most first.")
     cameras: list[CameraFigures] = Field(description="Precision by camera and type, most raised first.")
     cells: list[HeatCell] = Field(description="A heat map, most raised first.")
+    bays: list[BayFigures] = Field(description="Longest overflow first.")
+    bay_hours: list[BayHour] = Field(description="All bays together, by the hour of the day.")
     total: Figures
     ai_share: float | None = Field(description="Share of the filed cases that no person asked for.")
     share: FiledShare

@@ -33,6 +33,7 @@ from vision.core.errors import StorageError
 from vision.core.findings import ViolationType
 from vision.core.incidents import DeliveryKind
 from vision.detectors.catalogue import CATALOGUE_FILE
+from vision.hub.bays import BayBook
 from vision.hub.boosts import Boosts
 from vision.hub.build import build_incidents, build_spoken_grace
 from vision.hub.incidents import IncidentService
@@ -139,7 +140,13 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "assigner": Assigner(ground.board, ground.seat, clock).run,
         }
         boosts = Boosts(database, ground.board, clock)
-        chores = {"boosts": boosts.run, **cases.loops, **{each.name: each.run for each in publishers}}
+        bays = BayBook(database, clock, ground.board.health, parts.surroundings.place)
+        chores = {
+            "bays": bays.run,
+            "boosts": boosts.run,
+            **cases.loops,
+            **{each.name: each.run for each in publishers},
+        }
         running = Hub(ground.bus, incidents, clock, loops, chores=chores, ownership=ownership)
         follow.once()
         server.start()

@@ -14,6 +14,7 @@ from vision.api.context import Context, Hub
 from vision.api.problems import RESPONSES
 from vision.api.statistics import figures, speaker_effect
 from vision.core.errors import NotThereError
+from vision.hub.bays import BAY_TABLES, bay_tables
 from vision.hub.statistics import TABLES, Item, Table, items, tables, to_csv, to_parquet
 
 router = APIRouter(prefix="/statistics", tags=["statistics"], responses=RESPONSES)
@@ -66,7 +67,8 @@ def get_statistics(hub: Hub, who: Reader, request: Request, asked: Asked) -> Res
     with hub.services.database.reading() as session:
         found = items(session, asked.begin, asked.end, who.districts)
         speakers = speaker_effect(session, asked.begin, asked.end, found)
-    shown = figures(_tables(hub, who, found, asked), speakers)
+        bays = bay_tables(session, asked.begin, asked.end, _zone(hub), who.districts)
+    shown = figures(_tables(hub, who, found, asked) | bays, speakers)
     return send(request, {"since": asked.begin.isoformat(), "until": asked.end.isoformat(), **shown})
 
 
@@ -85,9 +87,12 @@ def get_parquet(hub: Hub, who: Reader, table: TableName, asked: Asked) -> Respon
 
 
 def _table(hub: Context, who: Principal, name: str, asked: Span) -> Table:
-    if name not in TABLES:
-        raise NotThereError(f"there is no table {name}; there are {', '.join(sorted(TABLES))}")
+    known = TABLES | BAY_TABLES
+    if name not in known:
+        raise NotThereError(f"there is no table {name}; there are {', '.join(sorted(known))}")
     with hub.services.database.reading() as session:
+        if name in BAY_TABLES:
+            return bay_tables(session, asked.begin, asked.end, _zone(hub), who.districts)[name]
         found = items(session, asked.begin, asked.end, who.districts)
     return _tables(hub, who, found, asked)[name]
 
@@ -98,8 +103,12 @@ def _tables(hub: Context, who: Principal, found: list[Item], asked: Span) -> dic
         for camera in hub.services.registry.documents("camera").values()
         if camera.get("enabled", True) and who.sees(camera.get("district", ""))
     )
-    zone, days = ZoneInfo(hub.services.settings.time_zone), (asked.end - asked.begin) / timedelta(days=1)
-    return tables(found, days, zone, all_cases=asked.all_cases, cameras=cameras)
+    days = (asked.end - asked.begin) / timedelta(days=1)
+    return tables(found, days, _zone(hub), all_cases=asked.all_cases, cameras=cameras)
+
+
+def _zone(hub: Context) -> ZoneInfo:
+    return ZoneInfo(hub.services.settings.time_zone)
 
 
 def _named(name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from vision.storage.tables.access import ApiKey, AuditEntry, FeedCursor, LoginSession, OneTimeLink, ShiftRow, User
 from vision.storage.tables.base import Base
+from vision.storage.tables.bays import BayHourRow
 from vision.storage.tables.cases import CallbackRow, CaseRow, ManifestRow, OutboxRow
 from vision.storage.tables.hubs import HubRow, ShareRow
 from vision.storage.tables.incidents import (
@@ -23,6 +24,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Base",
+    "BayHourRow",
     "CallbackRow",
     "CaseRow",
     "CommentRow",

@@ -30,7 +30,7 @@ export function stacked(labels, series, { wide: whole = false } = {}) {
 
 export function line(labels, series, { percent = false } = {}) {
   const W = HALF;
-  const top = percent ? 1 : niceTop(Math.max(1, ...series.flatMap((s) => s.values.filter((v) => v !== null))));
+  const top = percent ? Math.max(1, ...series.flatMap((s) => s.values)) : niceTop(Math.max(1, ...series.flatMap((s) => s.values.filter((v) => v !== null))));
   const x = (i) => LEFT + (W - LEFT - 10) * (labels.length > 1 ? i / (labels.length - 1) : 0.5);
   const y = (value) => H - BOTTOM - (H - BOTTOM - TOP) * value / top;
   const parts = axis(W, top, y, percent);

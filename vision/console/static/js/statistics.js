@@ -42,7 +42,19 @@ export function statisticsPage(app, page) {
         h("tbody", {}, figures.totals.map((x) => h("tr", {}, h("td", {}, t(x.type)), [x.raised, percent(x.precision), x.filed, x.open, x.median_gone_s === null ? "—" : lasted(0, new Date(x.median_gone_s * 1000))].map((v) => h("td", { class: "num" }, v))))))),
       h("section", { class: "card" }, h("div", { class: "line wrap" }, h("h2", { class: "grow" }, t("ranking")), RANKS.map((name) => button(t(name), { kind: "s", pressed: rank === name, onclick: () => { rank = name; paint(); } }))),
         bars(figures.ranking[rank].slice(0, 12).map((r) => ({ label: rank === "camera" ? app.cameraName(r.key) : r.key, value: r.raised, note: t("rank_note", { filed: r.filed, rejected: r.rejected }) }))),
-        !figures.ranking[rank].length && h("p", { class: "muted small" }, t("none")))));
+        !figures.ranking[rank].length && h("p", { class: "muted small" }, t("none")))),
+      figures.bays.length && bayCards());
+  };
+  const bayCards = () => {
+    const minutes = (n) => t("minutes", { n: Math.round(n) });
+    const share = (value) => (value === null ? "—" : `${Math.round(value * 100)} %`);
+    const full = [{ name: t("bay_occupancy"), colour: COLOURS.bike_misparked, values: figures.bay_hours.map((x) => x.occupancy) }];
+    const over = [{ name: t("bay_overflow"), colour: COLOURS.out_of_store, values: figures.bay_hours.map((x) => Math.round(x.overflow_min)) }];
+    const hours = figures.bay_hours.map((x) => String(x.hour));
+    return h("div", { class: "two" },
+      h("div", {}, chartCard(t("bay_occupancy_by_hour"), line(hours, full, { percent: true }), full, "bays"), chartCard(t("bay_overflow_by_hour"), stacked(hours, over), over, "overflow")),
+      h("section", { class: "card" }, h("h2", {}, t("bike_bays")), h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["zone_bike_bay", "bay_capacity", "bay_mean", "bay_most", "bay_occupancy", "bay_overflow"].map((n, i) => h("th", { class: i ? "num" : "" }, t(n))))),
+        h("tbody", {}, figures.bays.slice(0, 12).map((x) => h("tr", {}, h("td", {}, `${app.cameraName(x.camera)} · ${x.bay.slice(x.camera.length + 1)}`), [x.capacity ?? "—", x.bikes_mean ?? "—", x.bikes_most ?? "—", share(x.occupancy), minutes(x.overflow_min)].map((v) => h("td", { class: "num" }, v))))))));
   };
   paintHead();
   load();
