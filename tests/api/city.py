@@ -1,7 +1,7 @@
 """What the API's and the console's tests stand on: a small city in a temporary folder, and incidents written into it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,13 +18,14 @@ from vision.api.records import RecordedAlerts
 from vision.api.services import ApiSettings, HubServices
 from vision.config.access import AccessConfig, ConfiguredKey
 from vision.core.clock import Clock, SystemClock
-from vision.core.errors import IllegalTransitionError, NotThereError, SourceError
+from vision.core.errors import IllegalTransitionError, NotThereError, SourceError, SourceRefusedError
 from vision.core.incidents import Verdict
 from vision.core.registry import Camera
 from vision.incidents.events import FileRequested, VerdictGiven
 from vision.storage.database import Database
 from vision.storage.registry import Registry
 from vision.storage.tables import AlertRow, CaseRow, EvidenceRow, IncidentRow, LogRow
+from vision.streams.discovery import FoundCamera
 from vision.streams.ptz import Preset
 from vision.testing import MemoryBlobs
 
@@ -63,6 +64,8 @@ class FakeBoard:
         self.watched: dict[str, float] = {}
         self.loaded: dict[str, dict[str, Any]] = {}
         self.turned: dict[str, float] = {}
+        self.references: dict[str, bytes] = {}
+        self.accepted: list[str] = []
 
     def health(self) -> dict[str, dict[str, Any]]:
         at = self._clock.now().isoformat()
@@ -88,6 +91,12 @@ class FakeBoard:
 
     def look(self, camera_id: str) -> bytes | None:
         return self.looks.get(camera_id)
+
+    def reference(self, key: str) -> bytes | None:
+        return self.references.get(key)
+
+    def accept(self, key: str) -> None:
+        self.accepted.append(key)
 
     def hold(self, camera_id: str, *, until_s: float) -> None:
         self.turned[camera_id] = until_s
@@ -115,6 +124,22 @@ class FakeTurning:
         if token not in {preset.token for preset in self.presets(camera)}:
             raise NotThereError(f"{camera.id} has no PTZ preset {token!r}")
         self.turned.append((camera.id, token))
+
+
+class FakeFinding:
+    """A network with one camera in it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def discover(self, hosts: Sequence[str]) -> list[FoundCamera]:
+        self.asked += hosts
+        return [FoundCamera("urn:uuid:7", "http://10.0.0.77/onvif/device_service", "East Gate", "DS-2CD")]
+
+    def streams(self, address: str) -> list[str]:
+        if "wrong" in address:
+            raise SourceRefusedError("***@10.0.0.77: login refused")
+        return ["rtsp://10.0.0.77/Streaming/Channels/101", "rtsp://10.0.0.77/Streaming/Channels/102"]
 
 
 @dataclass
@@ -319,5 +344,7 @@ def make_city(folder: Path, *, clock: Clock | None = None, access: Mapping[str, 
     feed = AlertFeed(RecordedAlerts(database, clock.now), SystemClock(), poll_s=0.05)
     settings = ApiSettings(access=AccessConfig(api_keys=keys, **(access or {})))
     turning = FakeTurning()
-    services = HubServices(database, blobs, registry, feed, desk, clock, board, settings, turning=turning)
+    services = HubServices(
+        database, blobs, registry, feed, desk, clock, board, settings, turning=turning, finding=FakeFinding()
+    )
     return City(database, clock, blobs, registry, board, desk, turning, services)

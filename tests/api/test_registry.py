@@ -121,3 +121,37 @@ def test_a_dry_run_says_what_a_zone_would_have_found(city: City, client: httpx.C
     zone = {"kind": "bike_no_parking", "polygon": SQUARE, "dwell_s": 300}
     found = client.post("/api/v1/cameras/gate/views/main/dry-run", json=zone).json()
     assert (found["looks"], [item["kept"] for item in found["objects"]]) == (2, [True, False])
+
+
+def test_a_camera_found_in_the_network_is_taken_in_with_both_its_streams(city: City, client: httpx.Client) -> None:
+    (found,) = client.post("/api/v1/discovery", json={"hosts": ["10.0.0.77"]}).json()["items"]
+    assert (found["name"], found["host"], found["camera_id"]) == ("East Gate", "10.0.0.77", None)
+    login = {"username": "admin", "password": "s3:cret@"}
+    body = {"address": found["address"], **login, "name": "东门", "district": "东城"}
+    added = client.post("/api/v1/discovery/add", json=body)
+    assert (added.status_code, added.json()) == (201, {"id": "10.0.0.77", "streams": 2})
+    camera = city.registry.camera("10.0.0.77")
+    assert camera.url == "rtsp://admin:s3%3Acret%40@10.0.0.77/Streaming/Channels/101"
+    assert dict(camera.options)["sub_url"].endswith("@10.0.0.77/Streaming/Channels/102")
+    assert client.post("/api/v1/discovery", json={}).json()["items"][0]["camera_id"] == "10.0.0.77"
+    assert "s3" not in client.get("/api/v1/cameras/10.0.0.77").text
+    assert client.post("/api/v1/discovery/add", json={**body, "id": "gate"}).status_code == 409
+    refused = client.post("/api/v1/discovery/add", json={**body, "username": "wrong"})
+    assert (refused.status_code, "s3" in refused.text) == (502, False)
+    assert client.post("/api/v1/discovery/add", json={**body, "address": "ftp://x"}).status_code == 422
+    with city.database.reading() as session:
+        kept = session.scalars(select(AuditEntry).where(AuditEntry.action == "cameras_searched")).first()
+    assert kept is not None
+    assert kept.detail["found"] == 1
+
+
+def test_a_moved_view_is_compared_and_accepted(city: City, client: httpx.Client) -> None:
+    city.board.states["gate"] = {"state": "live", "view": "unusable", "reason": "main: 画面偏离"}
+    assert client.get("/api/v1/cameras/gate").json()["state"] == "view_unusable"
+    path = "/api/v1/cameras/gate/views/main/reference"
+    assert client.get(path).status_code == 404
+    city.board.references["gate/main"] = street_picture("then")
+    assert client.get(path).headers["content-type"] == "image/jpeg"
+    assert client.post(path).status_code == 202
+    assert client.post("/api/v1/cameras/gate/views/other/reference").status_code == 404
+    assert city.board.accepted == ["gate/main"]

@@ -103,19 +103,64 @@ def test_the_fleet_tells_what_ails(city: City, open_page: Open) -> None:
     assert city.registry.camera("lane").enabled is False
 
 
+def test_a_camera_is_found_in_the_network_and_added(city: City, open_page: Open) -> None:
+    page = open_page("/console/fleet")
+    page.get_by_role("button", name="搜索摄像机").click()
+    page.get_by_label("密码").fill("s3cret-9")
+    page.locator("dialog").get_by_role("button", name="搜索", exact=True).click()
+    page.locator("dialog").get_by_text("10.0.0.77", exact=True).wait_for()
+    page.locator("dialog").get_by_role("button", name="接入").click()
+    page.locator("dialog").get_by_text("已接入:10.0.0.77").wait_for()
+    assert city.registry.camera("10.0.0.77").name == "East Gate"
+    page.locator("dialog").get_by_role("button", name="关闭").click()
+    page.wait_for_selector(".fleet-row[data-id='10.0.0.77']")
+
+
+def test_a_moved_view_is_seen_beside_its_reference_and_accepted(city: City, open_page: Open) -> None:
+    city.board.states["gate"] = {"state": "live", "view": "unusable", "reason": "main: 画面已偏离划定视角"}
+    city.board.references["gate/main"] = street_picture("then")
+    city.board.looks["gate"] = street_picture("now")
+    page = open_page("/console/fleet")
+    page.get_by_text("画面异常 1").wait_for()
+    page.locator(".fleet-row[data-id=gate]").get_by_text("对比").click()
+    until(page, "[...document.querySelectorAll('.compare img')].filter((i) => i.naturalWidth > 400).length === 2")
+    page.get_by_role("button", name="以当前画面为新基准").click()
+    page.get_by_text("已接受新画面").wait_for()
+    assert city.board.accepted == ["gate/main"]
+
+
+def test_many_cameras_are_set_at_once(city: City, open_page: Open) -> None:
+    page = open_page("/console/fleet")
+    page.get_by_role("button", name="全选").click()
+    page.get_by_role("button", name="批量设置").click()
+    page.get_by_label("取帧间隔").fill("5")
+    page.get_by_label("网关").fill("nvr-1")
+    page.locator("dialog button[type=submit]").click()
+    page.get_by_text("已更改 3 项").wait_for()
+    cameras = city.registry.cameras().values()
+    assert {(camera.sample_s, camera.gateway) for camera in cameras} == {(5.0, "nvr-1")}
+    assert {camera.district for camera in cameras} == {"东城", "西城"}, "what was left empty stays"
+
+
 def test_cameras_come_in_by_csv(city: City, open_page: Open, tmp_path: Path) -> None:
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["id", "url", "name", "place", "district"])
     writer.writerow(["n1", "rtsp://u:p@10.0.0.20/s", '新"一",号', "新华路", "东城"])
     writer.writerow(["n2", "ftp://wrong", "x", "y", "东城"])
+    writer.writerow(["n1", "rtsp://10.0.0.21/s", "", "", "东城"])
+    writer.writerow(["n3", "", "", "", "东城"])
     path = tmp_path / "cameras.csv"
     path.write_text("\ufeff" + table.getvalue(), encoding="utf-8")
     page = open_page("/console/fleet")
     page.get_by_role("button", name="导入 CSV").click()
     page.locator("dialog input[type=file]").set_input_files(path)
     page.locator("dialog button[type=submit]").click()
-    page.get_by_text("1 行未导入").wait_for()
+    page.get_by_text("3 行未导入").wait_for()
+    told = page.locator("dialog .troubles").inner_text().splitlines()
+    assert told[0].startswith("第 3 行 n2: ")
+    assert "rtsp" in told[0]
+    assert told[1:] == ["第 4 行 n1: 与第 2 行编号重复", "第 5 行 n3: 缺少 url"]
     assert city.registry.camera("n1").name == '新"一",号'
 
 

@@ -81,6 +81,8 @@ class FakeBoard:
     turned: set[str] = field(default_factory=set)
     under_way: frozenset[str] = frozenset()
     patrol: Mapping[str, Any] | None = None
+    references: dict[str, bytes] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
 
     def registry_version(self) -> int | None:
         if self.away:
@@ -108,6 +110,13 @@ class FakeBoard:
 
     def watched(self, *, now_s: float) -> set[str]:
         return self.wanted
+
+    def post_reference(self, key: str, jpeg: bytes) -> None:
+        self.references[key] = jpeg
+
+    def take_accepted(self, camera_ids: Iterable[str]) -> set[str]:
+        found, self.accepted = self.accepted, set()
+        return found
 
     def held(self, *, now_s: float) -> Mapping[str, float]:
         return dict.fromkeys(self.turned, now_s + 60)

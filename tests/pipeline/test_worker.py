@@ -1,11 +1,12 @@
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.pipeline.streets import GATE_DOCUMENT as GATE
@@ -285,4 +286,31 @@ def test_a_camera_that_a_person_turns_is_not_judged_and_says_unknown(rig: Rig) -
     worker.tick()
     assert rig.supervisor.held == frozenset()
     assert len(rig.look(worker, 20)) == 1
+    worker.stop()
+
+
+def test_a_new_view_is_judged_once_a_person_has_accepted_it(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    rig.look(worker, *range(0, 60, 10))
+    assert rig.board.references.keys() == {"gate/main"}
+    rig.board.references.clear()
+    elsewhere = np.random.default_rng(5).integers(0, 255, (120, 160, 3), np.uint8)
+    said = []
+    for number in range(3):
+        moved = np.clip(elsewhere.astype(int) + number, 0, 255).astype(np.uint8)
+        rig.mailbox.put(replace(frame(60 + 10 * number, seq=10 + number), image=moved))
+        said += [finding for _key, finding in rig.bus.read(wait_s=5, limit=10)]
+    worker.tick()
+    assert said[-1].state is FindingState.UNKNOWN
+    assert rig.board.health["gate"]["view"] == "unusable"
+    rig.board.accepted = {"gate/main"}
+    worker.tick()
+    assert rig.supervisor.visits == ["gate"]
+    rig.mailbox.put(replace(frame(90, seq=20), image=elsewhere))
+    assert rig.bus.read(wait_s=5, limit=10)
+    worker.tick()
+    assert rig.board.health["gate"]["view"] == "good"
+    assert rig.board.references.keys() == {"gate/main"}, "the new picture is the reference"
     worker.stop()

@@ -35,3 +35,12 @@ def test_a_camera_is_held_until_its_time_or_its_release(board: Board) -> None:
     assert board.held(now_s=150) == {"roof": 160}
     board.release("roof")
     assert board.held(now_s=150) == {}
+
+
+def test_a_view_is_accepted_once_by_the_worker_that_has_it(board: Board) -> None:
+    board.post_reference("gate/main", b"jpeg")
+    assert (board.reference("gate/main"), board.reference("gate/other")) == (b"jpeg", None)
+    board.accept("gate/main")
+    assert board.take_accepted(["lane"]) == set()
+    assert board.take_accepted(["gate", "lane"]) == {"gate/main"}
+    assert board.take_accepted(["gate"]) == set()

@@ -98,3 +98,12 @@ def test_nobody_there() -> None:
     camera = roof("127.0.0.1:1/onvif/device_service")
     with pytest.raises(SourceError, match="ConnectError"):
         OnvifSteering(ManualClock()).turn(camera, camera.views[0])
+
+
+def test_streams_are_told_the_largest_first_on_the_host_that_is_reached(virtual: tuple[str, Any]) -> None:
+    client = OnvifClient(f"http://admin:s3%3Acret@{virtual[0]}", SystemClock())
+    main, small = client.stream_uris()
+    client.close()
+    assert main != small
+    assert all(uri.startswith("rtsp://127.0.0.1") and "s3" not in uri for uri in (main, small))
+    assert "sub" in small.lower()

@@ -21,6 +21,7 @@ from vision.hub.build import build_spoken_grace
 from vision.hub.models import ModelShelf
 from vision.incidents.events import Event
 from vision.storage.database import Database
+from vision.streams.discovery import FoundCamera
 from vision.streams.ptz import Preset
 
 
@@ -69,6 +70,10 @@ class HealthBoard(Protocol):
 
     def look(self, camera_id: str) -> bytes | None: ...
 
+    def reference(self, key: str) -> bytes | None: ...
+
+    def accept(self, key: str) -> None: ...
+
     def hold(self, camera_id: str, *, until_s: float) -> None: ...
 
     def release(self, camera_id: str) -> None: ...
@@ -82,6 +87,16 @@ class Turning(Protocol):
     def presets(self, camera: Camera) -> Sequence[Preset]: ...
 
     def go_to(self, camera: Camera, token: str) -> None: ...
+
+
+class Finding(Protocol):
+    """Cameras in the network; app.finding."""
+
+    def discover(self, hosts: Sequence[str]) -> Sequence[FoundCamera]: ...
+
+    def streams(self, address: str) -> Sequence[str]:
+        """Addresses of a camera's streams, the largest first; raises SourceError."""
+        ...
 
 
 class Announcements(Protocol):
@@ -127,3 +142,4 @@ class HubServices:
     models: ModelShelf | None = None
     checks: PlatformChecks | None = None
     turning: Turning | None = None
+    finding: Finding | None = None

@@ -290,6 +290,40 @@ class WorkerPage(Wire):
     items: list[WorkerItem]
 
 
+class FindBody(Wire):
+    hosts: list[Annotated[str, Field(max_length=253)]] = Field(
+        default=[], max_length=512, description="Hosts of other networks, asked one by one."
+    )
+
+
+class FoundItem(Wire):
+    address: str = Field(description="Its ONVIF device service.")
+    host: str
+    name: str
+    hardware: str
+    location: str
+    camera_id: str | None = Field(description="The camera of the registry on the same host.")
+
+
+class FoundList(Wire):
+    items: list[FoundItem]
+
+
+class AddBody(Wire):
+    address: Annotated[str, Field(max_length=300, examples=["http://10.0.0.7/onvif/device_service"])]
+    username: Annotated[str, Field(max_length=80)] = ""
+    password: Annotated[str, Field(max_length=200)] = ""
+    id: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.\-]{0,79})?$")] = ""
+    name: Annotated[str, Field(max_length=80)] = ""
+    place: Annotated[str, Field(max_length=200)] = ""
+    district: Annotated[str, Field(max_length=80)] = ""
+
+
+class Added(Wire):
+    id: str
+    streams: int = Field(description="How many streams it offers; the smallest is shown to those who watch.")
+
+
 class PresetItem(Wire):
     token: str
     name: str

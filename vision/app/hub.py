@@ -20,6 +20,7 @@ from vision.api.records import RecordedAlerts
 from vision.api.server import ApiServer
 from vision.api.services import ApiSettings, HubServices
 from vision.app.casework import Casework, casework
+from vision.app.finding import OnvifFinding
 from vision.cases.build import build_routes
 from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
@@ -210,6 +211,7 @@ def _services(
         models=models,
         checks=cases.checks,
         turning=OnvifSteering(ground.clock),
+        finding=OnvifFinding(ground.clock),
     )
 
 

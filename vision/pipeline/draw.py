@@ -44,3 +44,11 @@ def jpeg(image: Image, quality: int = 90) -> bytes:
     if not done:
         raise ValueError(f"a picture of {image.shape} could not be encoded as JPEG")
     return bytes(data)
+
+
+def shrunk(image: Image, longest_px: int) -> Image:
+    """The picture with its longest side at most `longest_px`."""
+    scale = longest_px / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

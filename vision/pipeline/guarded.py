@@ -8,7 +8,7 @@ import structlog
 
 from vision.core.detections import Detections
 from vision.core.findings import Finding, Why
-from vision.core.frames import Frame
+from vision.core.frames import Frame, Image
 from vision.core.registry import Camera, View
 from vision.pipeline.scene import SceneAnalyser
 from vision.streams.view import ViewGuard, ViewState, ViewVerdict, moved
@@ -36,6 +36,7 @@ class GuardedAnalyser:
         self._guard = ViewGuard()
         self._shift = (0.0, 0.0)
         self._trouble: Why | None = None
+        self._reference: Image | None = None
 
     @property
     def view(self) -> View:
@@ -52,13 +53,28 @@ class GuardedAnalyser:
 
     def look(self, frame: Frame, detections: Detections) -> list[Finding]:
         """Judge one look. `detections` are in pixels of `frame.image`."""
+        before = self._guard.learned
         verdict = self._guard.look(frame.image)
+        if self._guard.learned != before:
+            self._reference = frame.image
         self._note(verdict)
         if self._trouble is not None:
             return self._analyser.blind(frame.captured_at, self._trouble)
         if max(abs(verdict.shift[0] - self._shift[0]), abs(verdict.shift[1] - self._shift[1])) > _FOLLOW:
             self._follow(verdict.shift)
         return self._analyser.look(frame, detections)
+
+    def take_reference(self) -> Image | None:
+        """The picture that looks are compared with, once after it was taken; for people to compare with."""
+        taken, self._reference = self._reference, None
+        return taken
+
+    def accept(self) -> None:
+        """The next look is what the camera should show from now on; zones stand where they were drawn."""
+        self._guard = ViewGuard()
+        self._trouble = None
+        if self._shift != (0.0, 0.0):
+            self._follow((0.0, 0.0))
 
     def blind(self, at: datetime, why: Why) -> list[Finding]:
         """Unknown for every zone: what is said while the camera is down."""

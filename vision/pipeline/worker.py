@@ -14,12 +14,12 @@ from vision.core.clock import Clock
 from vision.core.detections import Detections
 from vision.core.errors import StorageError
 from vision.core.findings import Finding, Why
-from vision.core.frames import Frame
+from vision.core.frames import Frame, Image
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, View
 from vision.pipeline.asked import Batcher
 from vision.pipeline.clips import ClipKeeper
-from vision.pipeline.draw import jpeg
+from vision.pipeline.draw import jpeg, shrunk
 from vision.pipeline.evidence import EvidenceRecorder
 from vision.pipeline.looks import Looks
 from vision.pipeline.previews import Previews
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 _TICK_S = 1.0
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
+_REFERENCE_PX = 480
 _HELD = Why("值班员正在转动摄像机", "an operator is turning the camera")
 
 
@@ -46,6 +47,10 @@ class Analyser(Protocol):
     def parked(self) -> Mapping[str, tuple[int, datetime]]: ...
 
     def look(self, frame: Frame, detections: Detections) -> list[Finding]: ...
+
+    def take_reference(self) -> Image | None: ...
+
+    def accept(self) -> None: ...
 
     def blind(self, at: datetime, why: Why) -> list[Finding]:
         """Unknown findings for every zone, while nothing can be seen."""
@@ -114,6 +119,10 @@ class Board(Protocol):
     def post_look(self, camera_id: str, jpeg: bytes) -> None: ...
 
     def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]: ...
+
+    def post_reference(self, key: str, jpeg: bytes) -> None: ...
+
+    def take_accepted(self, camera_ids: Iterable[str]) -> set[str]: ...
 
     def post_memory(self, records: Mapping[str, dict[str, Any]]) -> None: ...
 
@@ -216,6 +225,8 @@ class Worker:
             for camera_id in self.parts.board.take_wanted(self._cameras, now_s=now_s):
                 self.parts.watch.visit_soon(camera_id)
             self._hurry(self.parts.board.boosted() & self._cameras.keys())
+            for key in self.parts.board.take_accepted(self._cameras):
+                self._accept(*key.split("/", 1))
             self._remember()
         except StorageError as error:
             if not self._away:
@@ -292,6 +303,14 @@ class Worker:
             self._boosted = boosted
             self.parts.watch.boost(boosted)
 
+    def _accept(self, camera_id: str, view_id: str) -> None:
+        """A person says that the camera's new view is the right one."""
+        analyser = self._analyser(camera_id, view_id)
+        if analyser is not None:
+            analyser.accept()
+            self.parts.watch.visit_soon(camera_id)
+            log.info("view_accepted", camera=camera_id, view=view_id)
+
     def _leave(self, held: frozenset[str]) -> None:
         """Cameras that a person is turning show none of their views: they are not judged until they are let go."""
         if held != self._held:
@@ -308,12 +327,21 @@ class Worker:
     def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
         kept = self._clips.keep(self._evidence.keep(analyser.view, frame, findings))
         self.parts.spool.put(self._signed(frame.camera_id, kept))
+        reference = analyser.take_reference()
+        if reference is not None:
+            self._show_reference(f"{frame.camera_id}/{frame.view_id}", reference)
         shown = self.parts.previews is not None and self.parts.previews.shows(frame.camera_id)
         if frame.camera_id in self._asked_for and not shown:
             try:
                 self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
             except StorageError as error:
                 log.warning("look_not_shown", camera=frame.camera_id, reason=str(error))
+
+    def _show_reference(self, key: str, image: Image) -> None:
+        try:
+            self.parts.board.post_reference(key, jpeg(shrunk(image, _REFERENCE_PX), quality=75))
+        except StorageError as error:
+            log.warning("reference_not_shown", view=key, reason=str(error))
 
     def _signed(self, camera_id: str, findings: list[Finding]) -> list[Finding]:
         """With our lease's token, by which the hub knows that we still speak for the camera."""

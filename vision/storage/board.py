@@ -25,7 +25,9 @@ class Board:
     what a view's analyser needs after a restart; `workers` what each worker said last, and `alive:<worker>` for as
     long as that is fresh; `assignment` which worker looks at which cameras; `model` the one workers should look with
     and `models` what each does look with; `wanted` cameras that a re-check needs a look of; `held` PTZ cameras that a
-    person is turning, each until a time; `boosted` cameras with incidents under way.
+    person is turning, each until a time; `boosted` cameras with incidents under way;
+    `references` by `camera/view` the picture that looks are compared with (JPEG, small); `accepted` the views whose new
+    picture a person took for right.
     """
 
     def __init__(self, url: str) -> None:
@@ -191,6 +193,31 @@ class Board:
             if marker is None:
                 return None
             return frozenset(json.loads(own)) if own is not None else frozenset()
+
+    def post_reference(self, key: str, jpeg: bytes) -> None:
+        """What the view `camera/view` should show."""
+        with self._telling():
+            self._client.hset(_PREFIX + "references", key, jpeg)
+
+    def reference(self, key: str) -> bytes | None:
+        with self._telling():
+            value: Any = self._client.hget(_PREFIX + "references", key)
+            return value if value is None else bytes(value)
+
+    def accept(self, key: str) -> None:
+        """Tell the worker that has `camera/view` to take what it shows now for right."""
+        with self._telling():
+            self._client.sadd(_PREFIX + "accepted", key)
+
+    def take_accepted(self, camera_ids: Iterable[str]) -> set[str]:
+        """Those accepted views that are of our cameras; each is told once."""
+        ours = set(camera_ids)
+        with self._telling():
+            members: Any = self._client.smembers(_PREFIX + "accepted")
+            found = {key for key in (member.decode() for member in members) if key.partition("/")[0] in ours}
+            if found:
+                self._client.srem(_PREFIX + "accepted", *found)
+            return found
 
     def post_memory(self, records: Mapping[str, Mapping[str, Any]]) -> None:
         """What a view's analyser has to remember over a restart, by `camera/view`."""

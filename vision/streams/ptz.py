@@ -23,6 +23,7 @@ from vision.streams.options import source_options
 _PTZ = "http://www.onvif.org/ver20/ptz/wsdl"
 _MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
+_SCHEMA = "http://www.onvif.org/ver10/schema"
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _DIGEST = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
@@ -84,6 +85,29 @@ class OnvifClient:
         told = {child.text for found in answer.iter() if _name(found) == "MoveStatus" for child in found}
         moving = None if not told & {"IDLE", "MOVING"} else "MOVING" in told
         return PtzStatus(_position(answer), moving)
+
+    def stream_uris(self) -> list[str]:
+        """RTSP addresses of every profile, the largest picture first, on the host that we reach. Raises SourceError."""
+        answer = self._call(_MEDIA, f"<GetProfiles xmlns={quoteattr(_MEDIA)}/>")
+        sized = sorted(
+            ((_pixels(found), found.get("token", "")) for found in answer.iter() if _name(found) == "Profiles"),
+            key=lambda profile: -profile[0],
+        )
+        found = [self._stream_uri(token) for _pixels_of_it, token in sized]
+        return list(dict.fromkeys(uri for uri in found if uri))
+
+    def _stream_uri(self, token: str) -> str:
+        setup = f'<StreamSetup><Stream xmlns="{_SCHEMA}">RTP-Unicast</Stream><Transport xmlns="{_SCHEMA}">'
+        setup += "<Protocol>RTSP</Protocol></Transport></StreamSetup>"
+        body = f"{setup}<ProfileToken>{escape(token)}</ProfileToken>"
+        told = urlsplit(
+            _text(self._call(_MEDIA, f"<GetStreamUri xmlns={quoteattr(_MEDIA)}>{body}</GetStreamUri>"), "Uri")
+        )
+        if not told.scheme:
+            return ""
+        host = urlsplit(self.url).hostname or ""
+        netloc = (f"[{host}]" if ":" in host else host) + (f":{told.port}" if told.port else "")
+        return urlunsplit((told.scheme, netloc, told.path, told.query, ""))
 
     def snapshot_uri(self) -> str:
         """Where the camera serves its still picture. Raises SourceError."""
@@ -267,6 +291,13 @@ def _name(element: ET.Element) -> str:
 
 def _text(element: ET.Element, name: str) -> str:
     return next((found.text.strip() for found in element.iter() if _name(found) == name and found.text), "")
+
+
+def _pixels(profile: ET.Element) -> int:
+    """Of the encoded picture; 0 when the camera does not tell."""
+    encoder = next((found for found in profile.iter() if _name(found) == "VideoEncoderConfiguration"), profile)
+    wide, high = _text(encoder, "Width"), _text(encoder, "Height")
+    return int(wide) * int(high) if wide.isdigit() and high.isdigit() else 0
 
 
 def _position(element: ET.Element) -> Position | None:

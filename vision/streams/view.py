@@ -106,9 +106,12 @@ class ViewGuard:
     _shape: tuple[int, ...] = ()
     _same: int = 0
     _good: int = 0
+    learned: int = 0
+    """How often the reference was taken anew."""
 
     def learn(self, *images: Image) -> None:
         """Take the view as it is now for its reference; several looks cancel passers-by out."""
+        self.learned += 1
         greys = [_grey(image) for image in images]
         self._shape = images[0].shape
         self._reference = _edges(np.median(np.stack(greys), axis=0).astype(np.float32))

@@ -19,6 +19,7 @@ from vision.storage.tables import IncidentRow
 
 router = APIRouter(prefix="/cameras", tags=["cameras"], responses=RESPONSES)
 Reader = Annotated[Principal, needs(Scope.CAMERAS_READ)]
+_VIEW_STATES = {"unusable": "view_unusable", "held": "held"}
 _SILENT = timedelta(seconds=30)  # a worker that has said nothing for so long watches nothing
 
 
@@ -105,7 +106,10 @@ def camera_state(camera: Camera, health: Mapping[str, Any] | None, now: datetime
     at = _parse(health.get("at"))
     if at is None or now - at > _SILENT:
         return "unwatched", str(health.get("worker") or "")
-    return str(health.get("state") or "unknown"), redact_url(str(health.get("reason") or ""))
+    state = str(health.get("state") or "unknown")
+    if state == "live":  # it sends pictures; whether they are of use its view tells
+        state = _VIEW_STATES.get(str(health.get("view") or ""), state)
+    return state, redact_url(str(health.get("reason") or ""))
 
 
 def _health(hub: Context) -> dict[str, dict[str, Any]]:

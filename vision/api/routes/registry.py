@@ -78,7 +78,7 @@ def put_camera(hub: Hub, who: Engineer, camera_id: str, body: CameraConfig) -> d
         if redact_url(str(known.get("url", ""))) != document["url"]:
             raise HTTPException(422, "url: give the whole address with its password, this one is masked")
         document["url"] = known["url"]
-    _put(hub, who, camera_id, document)
+    put_document(hub, who, camera_id, document)
     return {"status": "accepted"}
 
 
@@ -90,7 +90,7 @@ def change_camera(
     visible_camera(hub, who, camera_id)
     if "url" in body and _MASK in str(body["url"]):
         raise HTTPException(422, "url: give the whole address with its password, this one is masked")
-    _put(
+    put_document(
         hub,
         who,
         camera_id,
@@ -110,6 +110,40 @@ def dry_run(hub: Hub, who: Engineer, camera_id: str, view_id: str, zone: ZoneCon
     now = hub.services.clock.now()
     with hub.services.database.reading() as session:
         return tried(session, (camera_id, view_id), zone.to_core("trial"), now - timedelta(hours=1), now)
+
+
+@router.get(
+    "/{camera_id}/views/{view_id}/reference",
+    responses={200: {"description": "JPEG", "content": {"image/jpeg": {}}}},
+    response_class=Response,
+)
+def get_reference(
+    *,
+    hub: Hub,
+    who: Annotated[Principal, needs(Scope.EVIDENCE_READ)],
+    request: Request,
+    camera_id: str,
+    view_id: str,
+    reason: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """What the view should show: the picture that each look is compared with."""
+    visible_camera(hub, who, camera_id)
+    picture = hub.services.board.reference(f"{camera_id}/{view_id}")
+    if picture is None:
+        raise NotThereError(f"camera {camera_id} has no reference of a view {view_id} yet")
+    hub.audit.look(who.actor, f"camera:{camera_id}", reason=reason, detail={"reference": view_id})
+    return send_bytes(request, picture, media_type="image/jpeg", cache="no-store")
+
+
+@router.post("/{camera_id}/views/{view_id}/reference", status_code=202, response_model=wire.Accepted)
+def accept_view(hub: Hub, who: Engineer, camera_id: str, view_id: str) -> dict[str, Any]:
+    """Take what the view shows now for right: the worker compares with its next look from then on."""
+    camera = visible_camera(hub, who, camera_id)
+    if all(view.id != view_id for view in camera.views):
+        raise NotThereError(f"camera {camera_id} has no view {view_id}")
+    hub.services.board.accept(f"{camera_id}/{view_id}")
+    hub.audit.record(who.actor, "view_accepted", f"camera:{camera_id}", detail={"view": view_id})
+    return {"status": "accepted"}
 
 
 @router.delete("/{camera_id}", status_code=204)
@@ -210,13 +244,14 @@ def _change(hub: Context, who: Principal, camera_id: str, view_id: str, part: di
             raise NotThereError(f"camera {camera_id} has no view {view_id}")
         document["views"] = {**views, view_id: {**views[view_id], **part}}
         document["zones"] = {}
-    _put(hub, who, camera_id, document, detail={"view": view_id, **part})
+    put_document(hub, who, camera_id, document, detail={"view": view_id, **part})
     return {"id": camera_id, "views": _views(document)}
 
 
-def _put(
+def put_document(
     hub: Context, who: Principal, camera_id: str, document: dict[str, Any], detail: dict[str, Any] | None = None
 ) -> None:
+    """Check and keep a camera's document, and write down who changed it. Raises ConfigError, HTTPException."""
     try:
         checked = CameraConfig.model_validate(document)
     except ValidationError as error:

@@ -3,10 +3,13 @@
 import { del, patch, put } from "./api.js";
 import { button, fill, h } from "./dom.js";
 import { t, when } from "./i18n.js";
+import { compareViews } from "./compare.js";
+import { openDiscovery } from "./discovery.js";
 import { stateColour, stateName } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 import { VirtualList } from "./virtual.js";
 
+const IMPORTED = ["id", "url", "name", "place", "district", "longitude", "latitude", "kind", "gateway", "sample_s"];
 const COLUMNS = ["id", "name", "place", "district", "kind", "gateway", "state", "reason", "seen_at", "open_incidents"];
 
 export function fleetPage(app, page) {
@@ -30,6 +33,7 @@ class Fleet {
     this.element = h("div", { class: "fleet" },
       h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("fleet")), h("span", { class: "grow" }), this.search,
         button(t("export_csv"), { iconName: "down", kind: "s", onclick: () => this.exportCsv() }),
+        app.actions.may("registry:write") && button(t("find_cameras"), { iconName: "wall", kind: "s", onclick: () => openDiscovery(app) }),
         app.actions.may("registry:write") && button(t("import_csv"), { iconName: "plus", kind: "s", onclick: () => this.importCsv() })),
       this.summary, this.dots, this.bulk),
       h("div", { class: "fleet-head tiny muted" }, ["", t("camera"), t("place"), t("status"), t("reason"), t("last_seen"), t("fps"), t("open_alerts"), ""].map((name) => h("span", {}, name))),
@@ -66,6 +70,7 @@ class Fleet {
       button(t("pick_all"), { kind: "flat s", onclick: () => { for (const c of this.shown) this.picked.add(c.id); this.list.items = [...this.list.items]; this.repaint(); } }),
       n > 0 && [button(t("pick_none"), { kind: "flat s", onclick: () => { this.picked.clear(); this.repaint(); } }),
         button(t("enable"), { kind: "s", onclick: () => this.change({ enabled: true }) }), button(t("disable"), { kind: "s", onclick: () => this.change({ enabled: false }) }),
+        button(t("set_values"), { kind: "s", onclick: () => this.setValues() }),
         button(t("remove"), { kind: "s", iconName: "trash", onclick: () => this.remove() })]);
   }
 
@@ -83,6 +88,20 @@ class Fleet {
     toast(t("changed", { n: done }));
     this.picked.clear();
     this.app.loadCameras();
+  }
+
+  // What is left empty stays as it is.
+  async setValues() {
+    const input = (label, props = {}) => { const element = h("input", { class: "input", ...props }); return [element, h("label", { class: "field" }, label, element)]; };
+    const [district, districtField] = input(t("district"), { maxlength: 80 });
+    const [gateway, gatewayField] = input(t("gateway"), { maxlength: 80 });
+    const [sample, sampleField] = input(t("sample_s"), { type: "number", min: 0.1, max: 3600, step: "any" });
+    const priority = h("select", { class: "input" }, ["", 1, 2, 3].map((n) => h("option", { value: n }, n || "—")));
+    const values = await ask(t("set_values_of", { n: this.picked.size }), h("div", { class: "stack" }, h("p", { class: "small muted" }, t("set_hint")), districtField, gatewayField, sampleField, h("label", { class: "field" }, t("priority"), priority)), { okLabel: t("save"), read: () => {
+      const given = { district: district.value.trim(), gateway: gateway.value.trim(), sample_s: Number(sample.value), priority: Number(priority.value) };
+      return Object.fromEntries(Object.entries(given).filter(([, value]) => value));
+    } });
+    if (values && Object.keys(values).length) this.change(values);
   }
 
   async remove() {
@@ -112,7 +131,7 @@ class Fleet {
     seen.textContent = c.seen_at ? when(c.seen_at) : "—";
     fps.textContent = c.health?.fps ? `${(c.health.fps * 60).toFixed(1)}${t("per_minute")}` : "—";
     open.textContent = c.open_incidents || "";
-    fill(links, h("a", { href: `/console/wall?camera=${encodeURIComponent(c.id)}` }, t("wall")), h("a", { href: `/console/zones/${encodeURIComponent(c.id)}` }, t("zones")));
+    fill(links, ["view_unusable", "view_moved"].includes(c.state) && h("a", { href: "#", onclick: (event) => { event.preventDefault(); compareViews(this.app, c); } }, t("compare")), h("a", { href: `/console/wall?camera=${encodeURIComponent(c.id)}` }, t("wall")), h("a", { href: `/console/zones/${encodeURIComponent(c.id)}` }, t("zones")));
   }
 
   click(event) {
@@ -131,42 +150,53 @@ class Fleet {
 
   async importCsv() {
     const file = h("input", { type: "file", accept: ".csv,text/csv", class: "input", required: true });
-    const chosen = await ask(t("import_csv"), h("div", { class: "stack" }, h("p", { class: "small muted" }, t("import_hint")), h("code", { class: "mono small" }, "id,url,name,place,district,longitude,latitude,kind,gateway,sample_s"), file), { okLabel: t("import_csv"), read: () => file.files[0] });
+    const chosen = await ask(t("import_csv"), h("div", { class: "stack" }, h("p", { class: "small muted" }, t("import_hint")), h("code", { class: "mono small" }, IMPORTED.join(",")), file), { okLabel: t("import_csv"), read: () => file.files[0] });
     if (!chosen) return;
-    const [head, ...rows] = parseCsv(await chosen.text());
+    const [first, ...rows] = parseCsv(await chosen.text());
+    const head = (first?.values ?? []).map((name) => name.trim());
+    const unknown = head.filter((name) => !IMPORTED.includes(name));
+    const troubles = unknown.length ? [t("import_unknown", { names: unknown.join(", ") })] : [];
+    if (!head.includes("id") || !head.includes("url")) { ask(t("import_csv"), h("p", {}, t("import_needs")), { okLabel: t("ok") }); return; }
+    const progress = toast(t("importing", { n: rows.length }), { ms: 600e3 });
+    const seen = new Map();
     let done = 0;
-    const troubles = [];
-    for (const row of rows) {
-      const given = Object.fromEntries(head.map((name, index) => [name.trim(), (row[index] ?? "").trim()]));
+    for (const { values, line } of rows) {
+      const given = Object.fromEntries(head.map((name, index) => [name, (values[index] ?? "").trim()]));
+      const where = t("import_line", { n: line, id: given.id || "—" });
+      if (!given.id || !given.url) { troubles.push(`${where}: ${t("import_missing", { name: given.id ? "url" : "id" })}`); continue; }
+      if (seen.has(given.id)) { troubles.push(`${where}: ${t("import_twice", { n: seen.get(given.id) })}`); continue; }
+      seen.set(given.id, line);
       const body = { url: given.url };
       for (const name of ["name", "place", "district", "kind", "gateway"]) if (given[name]) body[name] = given[name];
-      if (given.longitude && given.latitude) body.position = [Number(given.longitude), Number(given.latitude)];
-      if (given.sample_s) body.sample_s = Number(given.sample_s);
-      try { await put(`/cameras/${encodeURIComponent(given.id)}`, body); done += 1; } catch (error) { troubles.push(`${given.id}: ${error.message}`); }
+      if (given.longitude || given.latitude) body.position = [given.longitude, given.latitude];
+      if (given.sample_s) body.sample_s = given.sample_s;
+      try { await put(`/cameras/${encodeURIComponent(given.id)}`, body); done += 1; } catch (error) { troubles.push(`${where}: ${error.message}`); }
     }
+    progress();
     toast(t("changed", { n: done }));
-    if (troubles.length) ask(t("import_troubles", { n: troubles.length }), h("pre", { class: "small mono" }, troubles.slice(0, 50).join("\n")), { okLabel: t("ok") });
+    if (troubles.length) ask(t("import_troubles", { n: troubles.length }), h("pre", { class: "small mono troubles" }, troubles.join("\n")), { okLabel: t("ok") });
     this.app.loadCameras();
   }
 }
 
-// RFC 4180.
+// RFC 4180: each row that says something, and the line that it begins on.
 export function parseCsv(text) {
   const source = text.replace(/^\ufeff/, "");
   const rows = [];
-  let row = [], cell = "", quoted = false;
-  const endRow = () => { row.push(cell); rows.push(row); row = []; cell = ""; };
+  let row = [], cell = "", quoted = false, line = 1, began = 1;
+  const endRow = () => { row.push(cell); rows.push({ values: row, line: began }); row = []; cell = ""; began = line + 1; };
   for (let i = 0; i < source.length; i += 1) {
     const c = source[i];
+    if (c === "\n" && quoted) line += 1;
     if (quoted) {
       if (c !== '"') cell += c;
       else if (source[i + 1] === '"') { cell += '"'; i += 1; } else quoted = false;
     } else if (c === '"') quoted = true;
-    else if (c === ",") { row.push(cell); cell = ""; } else if (c === "\n") endRow();
+    else if (c === ",") { row.push(cell); cell = ""; } else if (c === "\n") { endRow(); line += 1; }
     else if (c !== "\r") cell += c;
   }
   endRow();
-  return rows.filter((values) => values.some((value) => value.trim()));
+  return rows.filter(({ values }) => values.some((value) => value.trim()));
 }
 
 export function save(name, content, type) {

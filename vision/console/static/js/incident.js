@@ -17,7 +17,7 @@ export class IncidentView {
     this.item = null;
     this.detail = null;
     this.role = null;
-    this.element = h("article", { class: `incident ${wide ? "wide" : ""}`, "aria-live": "off" });
+    this.element = h("article", { class: `incident ${wide ? "alone" : ""}`, "aria-live": "off" });
     this.clear();
   }
 

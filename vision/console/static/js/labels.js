@@ -14,7 +14,7 @@ export const ACTIVE_STATES = ["open", "warned", "filed", "handled", "reopened"];
 
 const STATUS_COLOUR = { open: "amber", warned: "violet", filed: "blue", handled: "violet", reopened: "red", closed: "green", rectified: "green", rejected: "", suspected: "", lapsed: "" };
 const CASE_COLOUR = { pending: "amber", filed: "blue", dispatched: "blue", handled: "violet", returned: "red", suspended: "amber", closed: "green", dead: "red", withdrawn: "" };
-const STATE_COLOUR = { live: "green", connecting: "amber", reconnecting: "amber", refused: "red", stopped: "red", unwatched: "red", view_moved: "amber", disabled: "" };
+const STATE_COLOUR = { live: "green", connecting: "amber", reconnecting: "amber", refused: "red", stopped: "red", unwatched: "red", view_moved: "amber", view_unusable: "amber", held: "violet", disabled: "" };
 
 export const statusChip = (status) => h("span", { class: `chip ${STATUS_COLOUR[status] ?? ""}` }, t(status));
 export const caseChip = (c) => h("span", { class: `chip ${CASE_COLOUR[c.status] ?? ""}` }, `${t(`case_${c.status}`)}${c.id ? ` · ${c.id}` : ""}`);
