@@ -5,7 +5,7 @@ import io
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,6 +67,36 @@ def test_camera_clock_that_is_off_is_not_believed_but_told(replay: ReplayServer)
     source = LiveSource(camera(replay.url(CLIP, 1, skew=3600)), SystemClock())
     assert looks(source, 2)[-1].time_source is TimeSource.ARRIVAL
     assert source.figures().clock_offset_s == pytest.approx(3600, abs=30)
+
+
+class SetClock(SystemClock):
+    """A machine whose wall clock somebody sets; the monotonic one runs on."""
+
+    set_by = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.set_by
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_wall_clock_set_by_an_hour_costs_no_look_and_no_clip(replay: ReplayServer, hours: int) -> None:
+    clock = SetClock()
+    source = LiveSource(camera(replay.url(CLIP, 10)), clock)
+    source.open()
+    frames = source.frames()
+    before = [next(frames) for _ in range(2)]
+    clock.set_by = timedelta(hours=hours)
+    after = [next(frames) for _ in range(3)]
+    clip = source.clip(after[1].captured_at, after[2].captured_at)
+    source.close()
+    assert [frame.seq for frame in (*before, *after)] == list(range(5))
+    assert [b.pts_s - a.pts_s for a, b in pairwise((*before, *after))] == pytest.approx([0.4] * 4)
+    # The camera did not follow, so it is no longer believed; its offset is told.
+    assert (before[-1].time_source, after[-1].time_source) == (TimeSource.CAMERA, TimeSource.ARRIVAL)
+    assert source.figures().clock_offset_s == pytest.approx(-3600 * hours, abs=30)
+    assert abs(after[-1].captured_at - clock.now()) < timedelta(seconds=60)
+    with av.open(io.BytesIO(clip), "r") as container:
+        assert len(list(container.decode(video=0))) >= 10
 
 
 def test_timestamps_that_wrap_run_on(replay: ReplayServer) -> None:

@@ -184,9 +184,7 @@ class LiveSource:
             if reader.figures.keyframes > keyframes:
                 keyframes, key_s = reader.figures.keyframes, now_s
             elif now_s - key_s > self._options.no_keyframe_s:
-                raise SourceError(
-                    f"no keyframe in {self._options.no_keyframe_s:g} s (if it never sends any: option transport ffmpeg)"
-                )
+                raise SourceError(self._why_no_keyframe(reader))
             if not roused and self._seq:
                 # From the first look on nothing is urgent: let the kernel gather before waking this thread.
                 roused = True
@@ -199,6 +197,12 @@ class LiveSource:
                 reported_s = now_s
                 data = receiver_report(_OWN_SSRC, reader.ssrc, reader.last_seq)
                 sock.send(bytes((0x24, self._client.channel + 1, 0, len(data))) + data)
+
+    def _why_no_keyframe(self, reader: PacketReader) -> str:
+        waited = f"no keyframe in {self._options.no_keyframe_s:g} s"
+        if reader.refreshes:
+            return f"{waited}: it refreshes its picture little by little; option transport ffmpeg reads such streams"
+        return f"{waited} (if it never sends any: option transport ffmpeg)"
 
     @staticmethod
     def _receive(reader: PacketReader, sock: socket.socket, now_s: float) -> int:

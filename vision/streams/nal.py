@@ -8,9 +8,12 @@ from typing import Final
 
 START_CODE: Final = b"\x00\x00\x00\x01"
 
-SKIP, KEY, FRAGMENT, AGGREGATE, PARAMETERS = range(5)
+SKIP, KEY, FRAGMENT, AGGREGATE, PARAMETERS, MESSAGE = range(6)
 """What a packet's first payload byte says it is: of no interest, the keyframe's slice, one of several pieces,
-several units in one packet, a parameter set."""
+several units in one packet, a parameter set, a message that may call the picture a keyframe."""
+
+_H264_MESSAGE: Final = 6
+_RECOVERY_POINT: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Codec:
 
 def _h264() -> Codec:
     key, parameters = frozenset({5}), frozenset({7, 8})
-    kinds = {5: KEY, 7: PARAMETERS, 8: PARAMETERS, 24: AGGREGATE, 28: FRAGMENT}
+    kinds = {5: KEY, _H264_MESSAGE: MESSAGE, 7: PARAMETERS, 8: PARAMETERS, 24: AGGREGATE, 28: FRAGMENT}
     first = bytes(kinds.get(byte & 31, SKIP) for byte in range(256))
     fragment = bytes(int(byte & 0x80 and byte & 31 in key) and 1 for byte in range(256))
     return Codec("h264", 1, first, fragment, bytes(byte & 31 for byte in range(256)), parameters, key)
@@ -56,7 +59,8 @@ class AccessUnit:
     """One picture's NAL units being put together, as an Annex B byte stream.
 
     Attributes:
-        key: a keyframe's slice is in it.
+        key: a keyframe's slice is in it, or a message that it can be decoded without what came before.
+        recovers_in: pictures until a decoder that begins here shows all of it; None where it does not say.
         broken: a packet is missing or malformed; a decoder would show smears.
     """
 
@@ -64,6 +68,7 @@ class AccessUnit:
     data: bytearray = field(default_factory=bytearray)
     key: bool = False
     broken: bool = False
+    recovers_in: int | None = None
     parameter_sets: dict[int, bytes] = field(default_factory=dict)
     _inside: bool = False
 
@@ -85,6 +90,9 @@ class AccessUnit:
             self.parameter_sets[nal_type] = bytes(buffer[begin:end])
             return
         self.key = self.key or nal_type in self.codec.key_types
+        if self.codec.first[buffer[begin]] == MESSAGE:
+            self.recovers_in = recovery_point(bytes(buffer[begin + 1 : end]))
+            self.key = self.key or self.recovers_in == 0
         self.data += START_CODE
         self.data += memoryview(buffer)[begin:end]
 
@@ -120,6 +128,35 @@ class AccessUnit:
         self.data += memoryview(buffer)[header_at + 1 : end]
         if header & 0x40:
             self._inside = False
+
+
+def recovery_point(message: bytes) -> int | None:
+    """How many pictures an H.264 recovery point (SEI, Annex D.1.8) is away; None where there is none.
+
+    0 is an I-picture that stands for itself though it is no IDR picture, as open groups have them; more is an intra
+    refresh, where no picture ever does.
+    """
+    message, at = message.replace(b"\0\0\3", b"\0\0"), 0
+    while at + 2 < len(message):
+        kind = size = 0
+        while at < len(message) and message[at] == 0xFF:
+            kind, at = kind + 255, at + 1
+        kind, at = kind + (message[at] if at < len(message) else 0), at + 1
+        while at < len(message) and message[at] == 0xFF:
+            size, at = size + 255, at + 1
+        size, at = size + (message[at] if at < len(message) else 0), at + 1
+        if kind == _RECOVERY_POINT:
+            return _exp_golomb(message[at : at + size])
+        at += size
+    return None
+
+
+def _exp_golomb(data: bytes) -> int | None:
+    """The unsigned number in ue(v) at the beginning (9.1); None where it is cut off."""
+    bits = "".join(f"{byte:08b}" for byte in data[:8])
+    zeros = len(bits) - len(bits.lstrip("0"))
+    number = bits[zeros : 2 * zeros + 1]
+    return int(number, 2) - 1 if len(number) == zeros + 1 else None
 
 
 def annex_b(parameter_sets: dict[int, bytes]) -> bytes:

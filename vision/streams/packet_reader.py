@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vision.core.errors import SourceError
-from vision.streams.nal import AGGREGATE, FRAGMENT, PARAMETERS, AccessUnit, Codec, annex_b
+from vision.streams.nal import AGGREGATE, FRAGMENT, MESSAGE, PARAMETERS, AccessUnit, Codec, annex_b
 from vision.streams.ring import SEGMENT_BYTES, PacketRing, Segment
 from vision.streams.rtcp import SenderReport, parse_rtcp, ticks_between
 
@@ -54,6 +54,7 @@ class PacketReader:
     Attributes:
         wanted: asked at each keyframe's beginning with its pts; False leaves it in pieces.
         parameter_sets: by NAL type, from the description until the stream brings its own.
+        refreshes: it told of pictures that become whole little by little (intra refresh).
     """
 
     codec: Codec
@@ -66,6 +67,7 @@ class PacketReader:
     report: SenderReport | None = None
     ssrc: int = 0
     last_seq: int = 0
+    refreshes: bool = False
     _segment: Segment | None = None
     _at: int = 0
     _unit: AccessUnit | None = None
@@ -151,8 +153,8 @@ class PacketReader:
             self._end_unit(unit)
             unit = None
         if unit is None:
-            if not self._begins_key(b, begin, stop):
-                return
+            if not self._begins_key(b, begin, stop) or ticks == self._ticks:
+                return  # also the rest of a keyframe that a message announced and nobody wanted
             self.ssrc, self.last_seq = int.from_bytes(b[at + 12 : at + 16], "big"), seq
             pts_s = self._keyframe(ticks)
             if not self.wanted(pts_s):
@@ -175,10 +177,11 @@ class PacketReader:
         if kind == PARAMETERS:
             self.parameter_sets[self.codec.nal_type[b[begin]]] = bytes(b[begin:stop])
             return False
-        if kind == AGGREGATE:
+        if kind in (AGGREGATE, MESSAGE):
             whole = AccessUnit(self.codec)
             whole.add(b, begin, stop)
             self.parameter_sets |= whole.parameter_sets
+            self.refreshes = self.refreshes or bool(whole.recovers_in)
             return whole.key
         if kind == FRAGMENT:
             # The first bit after a slice's header says that it is the picture's first.

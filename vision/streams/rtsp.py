@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vision.core.clock import Clock
@@ -23,6 +24,10 @@ MAX_SKEW = timedelta(minutes=5)
 """A camera whose clock is further off than this is not believed: its looks get their arrival time."""
 
 
+_MOST_REFRESH = 600
+"""Pictures after which an intra refresh that has not come round is given up."""
+
+
 class RtspSource:
     """One camera's keyframes at its sampling interval. Never retries: the supervisor reopens."""
 
@@ -37,6 +42,7 @@ class RtspSource:
         self._sampler = Sampler(camera.sample_s)
         self._container: InputContainer | None = None
         self._stopping = False
+        self._refreshing = 0
 
     def open(self) -> None:
         options = self._options
@@ -93,32 +99,53 @@ class RtspSource:
         return SourceFigures(corrupt=self.corrupt)
 
     def _look(self, stream: VideoStream, packet: "Packet[VideoStream]", seq: int) -> Iterator[Frame]:
-        if not packet.is_keyframe or packet.time_base is None:
+        if packet.time_base is None or not (packet.is_keyframe or self._refreshing):
             return
         # FFmpeg leaves a session's first packet without a time when a sender report came before it.
         pts_s = float((packet.pts or 0) * packet.time_base)
-        if not self._sampler.due(pts_s):
+        if not self._refreshing and not self._sampler.due(pts_s):
             return
         arrived = self.clock.now()
         if packet.is_corrupt:
             self.corrupt += 1
             return
-        try:
-            # Drained at once: a decoder that reorders would hold this picture back until the next look.
-            pictures = [*stream.codec_context.decode(packet), *stream.codec_context.decode(None)]
-        except av.error.FFmpegError:
-            self.corrupt += 1
-            return
-        finally:
-            stream.codec_context.flush_buffers()
-        sound = [picture for picture in pictures if not picture.is_corrupt]
+        sound = self._decoded(stream, packet)
         if not sound:
-            self.corrupt += 1
             return
         self._sampler.took(pts_s)
         image, full = self._scaler.looks(sound[-1])
         captured_at, source = _captured_at(packet, arrived)
         yield Frame(self.camera.id, self.view_id, self.session, seq, pts_s, captured_at, source, image, full)
+
+    def _decoded(self, stream: VideoStream, packet: "Packet[VideoStream]") -> list[VideoFrame]:
+        """Whole pictures of a keyframe that is due; or of the picture with which an intra refresh has come round."""
+        context = stream.codec_context
+        try:
+            if self._refreshing:
+                pictures = context.decode(packet)
+            else:
+                # Drained at once: a decoder that reorders would hold this picture back until the next look.
+                pictures = [*context.decode(packet), *context.decode(None)]
+                if not pictures:
+                    # FFmpeg holds back what is not whole yet: from here on it needs every picture.
+                    context.flush_buffers()
+                    context.skip_frame = "DEFAULT"
+                    self._refreshing = _MOST_REFRESH
+                    context.decode(packet)
+                    return []
+            sound = [picture for picture in pictures if not picture.is_corrupt]
+        except av.error.FFmpegError:
+            pictures = sound = []
+            self._refreshing = 0
+        if self._refreshing and not sound:
+            self._refreshing -= 1
+            if self._refreshing:
+                return []
+        self._refreshing = 0
+        context.skip_frame = "NONKEY"
+        context.flush_buffers()
+        self.corrupt += not sound
+        return sound
 
 
 def _captured_at(packet: "Packet[VideoStream]", arrived: datetime) -> tuple[datetime, TimeSource]:
