@@ -2,7 +2,7 @@
 
 import re
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -121,6 +121,35 @@ def statistics(
         out.write_bytes(to_parquet(made[table]))
     else:
         out.write_text(to_csv(made[table]), encoding="utf-8")
+
+
+def report(
+    config: ConfigFile,
+    day: Annotated[str, typer.Option(help="The local day, such as 2026-07-01; yesterday if unset.")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The PDF; report-DAY.pdf here if unset.")] = None,
+    language: Annotated[str, typer.Option(help="zh or en; the city's if unset.")] = "",
+    district: Districts = None,
+) -> None:
+    """Write a day's report as PDF: incidents, precision, times, rankings, loudspeakers; a page for each district."""
+    from vision.hub.build import build_spoken_grace
+    from vision.hub.daily import DayBook
+    from vision.hub.daily_pdf import printed
+
+    city, clock = load(config), SystemClock()
+    database = _database(city)
+    try:
+        registry, grace_s = Registry(database, clock), build_spoken_grace(city.incidents)
+        book = DayBook(database, registry, clock, city=city.name, zone=city.zone_info, grace_s=grace_s)
+        try:
+            wanted = date.fromisoformat(day) if day else book.today() - timedelta(days=1)
+        except ValueError:
+            raise ConfigError(f"--day: should be a date such as 2026-07-01 (got {day})") from None
+        data = printed(book.count(wanted, district or ()), language or city.language)
+    finally:
+        database.close()
+    file = out or Path(f"report-{wanted}.pdf")
+    file.write_bytes(data)
+    print(f"{file}: {len(data) // 1024} KiB")
 
 
 def import_register(

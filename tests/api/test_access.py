@@ -69,6 +69,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/phrases/{{phrase_id}}/preview"): ACTING,
     ("GET", f"{P}/statistics/loudspeakers"): EVERYBODY,
     ("GET", f"{P}/statistics"): EVERYBODY,
+    ("GET", f"{P}/reports/daily/{{day}}.pdf"): EVERYBODY,
     ("GET", f"{P}/statistics/{{table}}.csv"): EVERYBODY,
     ("GET", f"{P}/statistics/{{table}}.parquet"): EVERYBODY,
     ("GET", f"{P}/me"): EVERYBODY,
@@ -111,6 +112,7 @@ def test_every_role_on_every_route(city: City, client: httpx.Client, method: str
     url = path.replace(":path", "")
     for name in ("incident_id", "camera_id", "view_id", "evidence_id", "speaker_id", "phrase_id", "name", "key_id"):
         url = url.replace(f"{{{name}}}", "nobody")
+    url = url.replace("{day}", "2026-07-01")
     url = url.replace("{announcement_id}", "999").replace("{delivery_id}", "999").replace("{suppression_id}", "999")
     assert ask(client, method, url, {"X-API-Key": ""}) == 401, "without a key"
     assert ask(client, method, url, {"X-API-Key": "wrong"}) == 401, "with a wrong key"

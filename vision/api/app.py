@@ -36,6 +36,7 @@ from vision.api.routes import (
     models,
     ptz,
     registry,
+    reports,
     session,
     speakers,
     statistics,
@@ -116,6 +117,7 @@ def create_app(services: HubServices) -> FastAPI:
         session,
         models,
         deliveries,
+        reports,
         admin,
     ):
         api.include_router(part.router)

@@ -18,6 +18,7 @@ from vision.core.errors import Rejected
 from vision.core.ports import BlobStore
 from vision.core.registry import Camera, Speaker
 from vision.hub.build import build_spoken_grace
+from vision.hub.daily import DailyReports
 from vision.hub.models import ModelShelf
 from vision.incidents.events import Event
 from vision.storage.database import Database
@@ -141,5 +142,6 @@ class HubServices:
     loudspeakers: Loudspeakers | None = None
     models: ModelShelf | None = None
     checks: PlatformChecks | None = None
+    reports: DailyReports | None = None
     turning: Turning | None = None
     finding: Finding | None = None

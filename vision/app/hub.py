@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.orm import Session
@@ -37,6 +37,7 @@ from vision.detectors.catalogue import CATALOGUE_FILE
 from vision.hub.bays import BayBook
 from vision.hub.boosts import Boosts
 from vision.hub.build import build_incidents, build_spoken_grace
+from vision.hub.daily import DailyReports, DayBook
 from vision.hub.incidents import IncidentService
 from vision.hub.models import ModelShelf
 from vision.hub.ownership import Ownership
@@ -126,9 +127,9 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         )
         wake.calls.append(dispatcher.nudge)
         models = ModelShelf(registry, clock, city.detection.model, city.detection.catalogue or CATALOGUE_FILE)
-        app = create_app(
-            _services(city, ground, incidents=incidents, loudspeakers=loudspeakers, models=models, cases=cases)
-        )
+        reports = _reports(city, ground)
+        services = _services(city, ground, incidents=incidents, loudspeakers=loudspeakers, models=models, cases=cases)
+        app = create_app(replace(services, reports=reports))
         add_console(app)
         app.include_router(platform_router(cases.callbacks, database, ground.blobs, clock, cases.link_secret))
         server = ApiServer(app, ground.feed, host=city.server.host, port=city.server.port)
@@ -138,6 +139,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "outbox": dispatcher.run,
             "registry": follow.run,
             "upkeep": parts.upkeep.run,
+            "reports": reports.run,
             "assigner": Assigner(ground.board, ground.seat, clock).run,
         }
         boosts = Boosts(database, ground.board, clock)
@@ -213,6 +215,13 @@ def _services(
         turning=OnvifSteering(ground.clock),
         finding=OnvifFinding(ground.clock),
     )
+
+
+def _reports(city: CityConfig, ground: _Ground) -> DailyReports:
+    clock, zone = ground.clock, city.zone_info
+    grace_s = build_spoken_grace(city.incidents)
+    book = DayBook(ground.database, ground.registry, clock, city=city.name, zone=zone, grace_s=grace_s)
+    return DailyReports(book, ground.blobs, clock, at=city.report.at, zone=zone, language=city.language)
 
 
 def adopt(city: CityConfig, registry: Registry) -> None:

@@ -1,5 +1,6 @@
 """The whole configuration file, and how it is loaded and checked."""
 
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -34,6 +35,14 @@ class ServerConfig(Section):
     )
 
 
+class ReportConfig(Section):
+    """The daily report."""
+
+    at: time | None = Field(
+        time(6, 30), description="Local time at which yesterday's report is made; null: only when somebody asks."
+    )
+
+
 class CityConfig(Section):
     """A city's monitoring centre."""
 
@@ -55,6 +64,7 @@ class CityConfig(Section):
     )
     access: AccessConfig = Field(AccessConfig(), description="Who may use page and API.")
     console: ConsoleConfig = Field(ConsoleConfig(), description="What the console shows.")
+    report: ReportConfig = Field(ReportConfig(), description="The daily report.")
     publish: PublishConfig = Field(PublishConfig(), description="Other programs that get the alerts.")
     loudspeakers: SpeakersConfig = Field(SpeakersConfig(), description="Who may speak, when, how loud, what.")
     cameras: dict[Id, CameraConfig] = Field(default_factory=dict, description="Cameras by id.")
