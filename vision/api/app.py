@@ -106,7 +106,6 @@ def create_app(services: HubServices) -> FastAPI:
         cameras,
         ptz,
         workers,
-        workers,
         ground,
         discovery,
         evidence,

@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -129,10 +130,12 @@ class Supervisor:
         """Make these (enabled) cameras the watched ones: only those added, changed or removed are touched."""
         wanted = {camera.id: camera for camera in cameras if camera.enabled}
         with self._lock:
-            gone = [r for r in self._runners.values() if wanted.get(r.camera.id) != r.camera]
+            gone = [r for r in self._runners.values() if _stream(wanted.get(r.camera.id)) != _stream(r.camera)]
             for runner in gone:
                 del self._runners[runner.camera.id]
                 runner.stop()
+            for runner in self._runners.values():
+                runner.camera = wanted[runner.camera.id]
             sessions = {runner.camera.id: runner.session + 1 for runner in gone}
             for camera in wanted.values():
                 if camera.id not in self._runners:
@@ -190,3 +193,12 @@ class Supervisor:
     def count_crash(self) -> None:
         with self._lock:
             self.crashes += 1
+
+
+def _stream(camera: Camera | None) -> Camera | None:
+    """What of a camera its connection depends on: newly drawn zones or another name are no reason to reopen it."""
+    if camera is None:
+        return None
+    view = camera.views[0]
+    bare = replace(view, name="", zones=(), calibration=())
+    return replace(camera, name="", place="", district="", position=None, views=(bare,))
