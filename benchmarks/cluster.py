@@ -7,119 +7,42 @@ workers with simulated cameras whose violations are known. Each row hurts one pa
 import argparse
 import signal
 import sys
-import time
-from collections.abc import Callable
+from contextlib import ExitStack
 
-from benchmarks import harness
-from benchmarks.cluster_city import City, Outcome, Plan, city
-from benchmarks.cluster_wires import Wires
+from benchmarks import cluster_wires, harness
+from benchmarks.cluster_city import City, Outcome, city
+from benchmarks.cluster_faults import FAULTS, QUICK, Fault, clock_of, needs, ray_workers, small_disks
+from benchmarks.cluster_scale import CITY, SIZES, growth, load_rows, run_load
 from benchmarks.harness import Result, at_most
 from tests.servers import seaweedfs
 
 UNWATCHED_LIMIT_S = 15.0
-_AWAY_S = 8.0  # how long a server stays dead before somebody starts it again
-Fault = Callable[[City], None]
 
 
-def no_fault(_city: City) -> None:
-    """For comparison."""
-
-
-def kill_worker(city: City) -> None:
-    city.kill_worker("w1")
-
-
-def kill_hub(city: City) -> None:
-    """The only hub, and the assigner with it; started again as systemd would."""
-    city.kill_hub(0)
-    time.sleep(2)
-    city.restart_hub(0)
-
-
-def kill_hub_and_worker(city: City) -> None:
-    """Nobody is there to see that the worker is gone until the hub is back."""
-    city.kill_hub(0)
-    city.kill_worker("w1")
-    time.sleep(2)
-    city.restart_hub(0)
-
-
-def kill_one_of_two_hubs(city: City) -> None:
-    """The one that began first, and so has the assigner's seat; nobody starts it again."""
-    city.kill_hub(0)
-
-
-def kill_assigner_then_worker(city: City) -> None:
-    """The successor has to see that a worker is gone."""
-    city.kill_hub(0)
-    city.kill_worker("w1")
-
-
-def pause_hub(city: City) -> None:
-    """Longer than its lease: it wakes up with looks in hand that are another's by then."""
-    city.pause_hub(0)
-    time.sleep(12)
-    city.wake_hub(0)
-
-
-def kill_redis(city: City) -> None:
-    city.redis.kill()
-    time.sleep(_AWAY_S)
-    city.redis.start()
-
-
-def kill_redis_that_forgets(city: City) -> None:
-    city.redis.kill()
-    for path in (city.folder / "redis").glob("appendonlydir/*"):
-        path.unlink()
-    time.sleep(_AWAY_S)
-    city.redis.start()
-
-
-def kill_postgresql(city: City) -> None:
-    city.postgresql.kill()
-    time.sleep(_AWAY_S)
-    city.postgresql.start()
-
-
-def kill_blob_store(city: City) -> None:
-    if city.seaweed is not None:
-        city.seaweed.kill()
-        time.sleep(_AWAY_S)
-        city.seaweed.start()
-
-
-FAULTS: dict[str, Fault] = {
-    "nothing": no_fault,
-    "worker_killed": kill_worker,
-    "hub_killed": kill_hub,
-    "hub_and_worker_killed": kill_hub_and_worker,
-    "one_of_two_hubs_killed": kill_one_of_two_hubs,
-    "assigner_and_worker_killed": kill_assigner_then_worker,
-    "one_of_two_hubs_asleep_12_s": pause_hub,
-    "redis_killed_aof": kill_redis,
-    "redis_killed_empty": kill_redis_that_forgets,
-    "postgresql_killed": kill_postgresql,
-    "blob_store_killed": kill_blob_store,
-}
-TWO_HUBS = {"one_of_two_hubs_killed", "assigner_and_worker_killed", "one_of_two_hubs_asleep_12_s"}
-QUICK = ("worker_killed", "redis_killed_aof")
-
-
-def row(name: str, fault: Fault, plan: Plan, *, wires: Wires | None = None) -> Outcome:
+def row(name: str, fault: Fault) -> Outcome:
     """One run of a fresh city with one fault."""
-    with city(plan, s3=seaweedfs.binary() is not None, wires=wires) as town:
-        for _ in range(plan.hubs):
-            town.start_hub()
-        town.begin(ahead_s=6.0)
-        for n in range(1, plan.workers + 1):
-            town.start_worker(f"w{n}")
-        if not town.all_watched(30):
-            raise RuntimeError(f"{name}: not every camera was looked at in time")
-        town.at(plan.fault_at_s)
-        fault(town)
-        town.at(plan.watch_s)
+    with ExitStack() as stack:
+        wires = stack.enter_context(cluster_wires.wires()) if fault.behind_wires else None
+        small = lambda folder: small_disks(folder, fault.small_mb)  # noqa: E731
+        town = stack.enter_context(city(fault.plan, small, s3=seaweedfs.binary() is not None, wires=wires))
+        for n in range(fault.plan.hubs):
+            town.start_hub(prefix=_prefix(town, fault, f"h{n}"), extra=clock_of(fault, f"h{n}"))
+        town.begin(ahead_s=50.0 if fault.on_ray else 8.0)
+        if fault.on_ray:
+            town.ray = stack.enter_context(ray_workers(town))
+        else:
+            for n in range(1, fault.plan.workers + 1):
+                town.start_worker(f"w{n}", prefix=_prefix(town, fault, f"w{n}"), extra=clock_of(fault, f"w{n}"))
+        if not town.all_watched(60) or town.second > fault.plan.fault_at_s:
+            raise RuntimeError(f"{name}: not every camera was looked at in time: this machine is too busy")
+        town.at(fault.plan.fault_at_s)
+        fault.hurt(town)
+        town.at(fault.plan.watch_s)
         return town.outcome(town.drain())
+
+
+def _prefix(town: City, fault: Fault, process: str) -> tuple[str, ...]:
+    return town.wires.prefix if town.wires is not None and process in fault.behind_wires else ()
 
 
 def results(name: str, outcome: Outcome) -> list[Result]:
@@ -147,12 +70,18 @@ def table(outcomes: dict[str, Outcome]) -> str:
 
 
 def run(args: argparse.Namespace) -> list[Result]:
+    if args.growth:
+        return growth(SIZES[:2] if args.quick else SIZES, 20.0 if args.quick else args.seconds)
+    if args.city:
+        return load_rows(run_load(CITY, args.seconds))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     names = args.rows or (QUICK if args.quick else tuple(FAULTS))
     outcomes: dict[str, Outcome] = {}
     for name in names:
-        plan = Plan(hubs=2) if name in TWO_HUBS else Plan()
-        outcomes[name] = row(name, FAULTS[name], plan)
+        if lacks := needs(FAULTS[name]):
+            print(f"| {name} | not tried: needs {lacks} |")
+            continue
+        outcomes[name] = row(name, FAULTS[name])
         print(table({name: outcomes[name]}).splitlines()[-1], flush=True)
     print(table(outcomes))
     return [result for name, outcome in outcomes.items() for result in results(name, outcome)]
@@ -160,6 +89,9 @@ def run(args: argparse.Namespace) -> list[Result]:
 
 def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", nargs="+", choices=sorted(FAULTS), help="only these faults")
+    parser.add_argument("--growth", action="store_true", help="instead: what a camera costs by the city's size")
+    parser.add_argument("--city", action="store_true", help="instead: 17,500 cameras' findings, for --seconds")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each run of --growth and --city")
 
 
 def main(argv: list[str] | None = None) -> int:

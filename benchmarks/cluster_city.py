@@ -1,7 +1,6 @@
 """A city on one machine, every part a process of its own that can be killed, and the count of what became of it."""
 
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -10,9 +9,9 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,6 @@ class Outcome:
     cases_lost: int
     cases_doubled: int
     drained_s: float
-    why: list[str] = field(default_factory=list)
 
 
 class City:
@@ -84,6 +82,8 @@ class City:
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.notes = folder / "notes"
         self.begins_s = 0.0
+        self.ray: Any = None
+        self.stop_others: Callable[[], None] = lambda: None
 
     @property
     def host(self) -> str:
@@ -187,6 +187,11 @@ class City:
         """The run begins when the workers, which take a while to start, are surely there."""
         self.begins_s = time.monotonic() + ahead_s
 
+    @property
+    def second(self) -> float:
+        """Of the run, now."""
+        return time.monotonic() - self.begins_s
+
     def at(self, second: float) -> None:
         """Wait for a second of the run."""
         time.sleep(max(0.0, self.begins_s + second - time.monotonic()))
@@ -202,6 +207,7 @@ class City:
 
     def drain(self) -> float:
         """End the workers, then wait until the hub has all they made and the platform every case; seconds it took."""
+        self.stop_others()
         for process in self.workers.values():
             process.terminate()
         for process in self.workers.values():
@@ -302,20 +308,17 @@ def _longest_gap(notes: Path, begin: float, end: float) -> float:
 
 
 @contextmanager
-def city(plan: Plan, *, s3: bool, wires: Wires | None = None) -> Iterator[City]:
-    """Servers up, hubs and workers not yet."""
+def city(
+    plan: Plan, disks: Callable[[Path], AbstractContextManager[None]], *, s3: bool, wires: Wires | None = None
+) -> Iterator[City]:
+    """Servers up, hubs and workers not yet. `disks`: what is laid under the city's folder first."""
     # In memory where that is: a killed process loses nothing of it, and the figures are not the disk's.
     folder = Path(tempfile.mkdtemp(prefix="sw-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     folder.chmod(0o755)  # PostgreSQL runs as another user
     try:
-        with City(folder, plan, s3=s3, wires=wires).standing() as made:
+        with disks(folder), City(folder, plan, s3=s3, wires=wires).standing() as made:
             yield made
     finally:
         if keep := os.environ.get("SW_KEEP"):
             shutil.copytree(folder, keep, dirs_exist_ok=True, ignore=shutil.ignore_patterns("pg", "s3", "evidence"))
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def to_setup_file(setup: Setup, folder: Path) -> None:
-    """For Ray actors, which are told a folder."""
-    (folder / "setup.json").write_text(json.dumps(json.loads(replace(setup).to_json())))

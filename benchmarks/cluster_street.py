@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from vision.app.worker import assigning
 from vision.core.clock import SteeredClock, SystemClock
 from vision.core.detections import Detections
 from vision.core.errors import SourceError
@@ -232,6 +233,7 @@ def made(setup: Setup) -> Iterator[Worker]:
         for each in (bus, board, leases):
             stack.callback(each.close)
         clock, mailbox = stack.enter_context(common_time(board)), Mailbox()
+        stack.enter_context(assigning(setup.redis, setup.name, board, clock))
         blobs = LateBlobs(ObjectBlobs(setup.evidence), clock)
         stack.callback(blobs.close)
         spool = NotedSpool(bus, clock)

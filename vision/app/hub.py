@@ -26,7 +26,6 @@ from vision.cases.follow import Reported
 from vision.cases.outbox import Dispatcher
 from vision.cases.platform import CaseReport
 from vision.cases.routing import route
-from vision.cluster.assigner import Assigner
 from vision.config.schema import CityConfig
 from vision.console.site import add_console
 from vision.core.clock import Clock
@@ -49,14 +48,12 @@ from vision.storage.board import Board
 from vision.storage.bus import RedisBus
 from vision.storage.common_time import common_time
 from vision.storage.database import Database
-from vision.storage.leases import CameraLeases
 from vision.storage.registry import Registry
 from vision.streams.ptz import OnvifSteering
 
 log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
-_SEAT_S = 4.0
 _LATE_COMMIT_S = 0.7
 
 
@@ -84,7 +81,6 @@ class _Ground:
     registry: Registry
     bus: RedisBus
     board: Board
-    seat: CameraLeases
     blobs: ObjectBlobs
     feed: AlertFeed
 
@@ -140,7 +136,6 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "registry": follow.run,
             "upkeep": parts.upkeep.run,
             "reports": reports.run,
-            "assigner": Assigner(ground.board, ground.seat, clock).run,
         }
         boosts = Boosts(database, ground.board, clock)
         bays = BayBook(database, clock, ground.board.health, parts.surroundings.place)
@@ -174,12 +169,10 @@ def _ground(city: CityConfig, redis_url: str) -> Iterator[_Ground]:
         database.migrate()
         registry = Registry(database, clock)
         adopt(city, registry)
-        seat = CameraLeases(redis_url, f"assigner-{secrets.token_hex(4)}", ttl_s=_SEAT_S)
-        stack.callback(seat.close)
         # PostgreSQL may commit a lower alert id after a higher one; SQLite has one writer.
         gap_wait_s = 0.0 if database.is_sqlite else _LATE_COMMIT_S
         feed = AlertFeed(RecordedAlerts(database, clock.now), clock, gap_wait_s=gap_wait_s)
-        yield _Ground(clock, database, registry, bus, board, seat, ObjectBlobs(city.evidence_url), feed)
+        yield _Ground(clock, database, registry, bus, board, ObjectBlobs(city.evidence_url), feed)
 
 
 def _services(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from vision.cluster.assigner import Assigner
 from vision.config.schema import CityConfig, load
 from vision.core.clock import Clock
 from vision.core.detections import Detections
@@ -41,6 +42,7 @@ from vision.streams.watch import Watch
 
 log = structlog.get_logger()
 _CLOSE_LOOK_S = 10.0
+_SEAT_S = 4.0
 
 
 def run_worker(config_path: Path, redis_url: str | None, name: str) -> None:
@@ -77,6 +79,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
         shadow = _shadow(city, exchange, clock)
         if shadow is not None:
             stack.callback(shadow.close)
+        stack.enter_context(assigning(redis_url, name, board, clock))
         leases = CameraLeases(redis_url, name)
         stack.callback(leases.close)
         mailbox = Mailbox()
@@ -129,6 +132,20 @@ def _shadow(city: CityConfig, exchange: Exchange, clock: Clock) -> Shadow | None
     if section.shadow is None:
         return None
     return Shadow(exchange, lambda model: _load(city, model, clock), section.shadow, section.shadow_share)
+
+
+@contextmanager
+def assigning(redis_url: str, name: str, board: Board, clock: Clock) -> Iterator[None]:
+    """Every worker is ready to give out the shares; one at a time does, so that they are given out while any lives."""
+    seat, stop = CameraLeases(redis_url, f"assigner-{name}", ttl_s=_SEAT_S), threading.Event()
+    thread = threading.Thread(target=Assigner(board, seat, clock).run, args=(stop,), name="assigner", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(2)
+        seat.close()
 
 
 def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:

@@ -139,7 +139,11 @@ class Hub:
         if self._ownership is not None and not parts <= self._ownership.owned:
             self._bus.again()  # perhaps somebody else's by now: whoever owns it finds them and sees they are old
             return 0
-        self._bus.acknowledge([key for key, _ in delivered])
+        try:
+            self._bus.acknowledge([key for key, _ in delivered])
+        except StorageError:
+            self._bus.again()  # or they would stay on the bus until a restart
+            raise
         self.taken += len(delivered)
         return len(delivered)
 
