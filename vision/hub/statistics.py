@@ -167,7 +167,7 @@ def _figures(found: Sequence[Item], days: float, cameras: int | None = None) -> 
     watched = len({item.camera_id for item in found}) if cameras is None else cameras
     return {
         "raised": len(found),
-        "open": sum(item.ended_at is None for item in found),
+        "open": sum(not IncidentStatus(item.status).final for item in found),
         "confirmed": confirmed,
         "rejected": rejected,
         "precision": _ratio(confirmed, confirmed + rejected),

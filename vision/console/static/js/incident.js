@@ -110,7 +110,11 @@ export class IncidentView {
           row(t("grid"), item.grid_id && h("a", { href: `/console/queue?tab=all&grid=${encodeURIComponent(item.grid_id)}` }, item.grid_id)),
           row(t("shop"), item.shop_id && h("span", { class: "line" }, item.shop_id, colourChip(item.colour))),
           row(t("confidence"), item.confidence ? `${Math.round(item.confidence * 100)} %` : null),
-          row(t("objects"), item.object_count || null)),
+          row(t("objects"), item.object_count || null),
+          row(t("code"), item.event_code ? `${item.event_code} (${item.standard_ref})` : null),
+          row(t("department"), item.department || null),
+          row(t("area_class"), item.area_class || null),
+          row(t("offence"), item.offences > 1 ? t("offence_nth", { n: item.offences, colour: t(item.colour) }) : null)),
         this.map(item),
         h("h2", { class: "sub" }, t("cases")), this.cases(detail?.cases ?? (item.case ? [item.case] : [])),
         detail && detail.witnesses.length > 1 && [h("h2", { class: "sub" }, t("witnesses")), h("ul", {}, detail.witnesses.map((w) => h("li", { class: "small" }, h("a", { href: `/console/wall?camera=${encodeURIComponent(w.camera_id)}` }, this.app.cameraName(w.camera_id)), ` · ${when(w.first_seen_at)} – ${when(w.last_seen_at)}`)))],
@@ -133,8 +137,9 @@ export class IncidentView {
 
   deadline(c) {
     const due = new Date(c.due_at), late = !c.closed_at && due < new Date();
+    const limit = c.limit ? `${c.limit.value} ${t(`unit_${c.limit.unit}`)}${c.limit.area_class ? `(${t("area", { area: c.limit.area_class })})` : ""}` : "";
     const left = c.closed_at ? "" : late ? t("overdue_by", { time: lasted(c.due_at) }) : t("due_in", { time: lasted(new Date().toISOString(), c.due_at) });
-    return h("span", { class: late ? "chip red" : "chip" }, [`${t("due")} ${when(c.due_at)}`, left].filter(Boolean).join(" · "));
+    return h("span", { class: late ? "chip red" : "chip" }, [`${t("due")} ${when(c.due_at)}`, limit, left].filter(Boolean).join(" · "));
   }
 
   // Where it is, its cameras and its zone's ground; nothing when nobody knows where that is.

@@ -28,6 +28,7 @@ export function statisticsPage(app, page) {
     const sum = (name) => figures.totals.reduce((total, x) => total + x[name], 0);
     const judged = sum("confirmed") + sum("rejected");
     const percent = (value) => (value === null ? "—" : `${Math.round(value * 100)} %`);
+    const span = (seconds) => (seconds === null ? "—" : lasted(0, new Date(seconds * 1000)));
     const tile = (name, value, note) => h("div", { class: "card figure" }, h("span", { class: "small muted" }, name), h("b", {}, value), h("span", { class: "tiny muted" }, note ?? ""));
     const dayList = [...new Set(figures.trend.map((p) => p.day))].sort();
     const at = (day, type, name) => figures.trend.find((p) => p.day === day && p.type === type)?.[name] ?? 0;
@@ -35,14 +36,14 @@ export function statisticsPage(app, page) {
     const precision = TYPES.map((type) => ({ name: t(type), colour: COLOURS[type], values: dayList.map((day) => { const yes = at(day, type, "confirmed"), no = at(day, type, "rejected"); return yes + no ? yes / (yes + no) : null; }) }));
     const hours = TYPES.map((type) => ({ name: t(type), colour: COLOURS[type], values: figures.hours[type] }));
     fill(body,
-      h("div", { class: "figures" }, tile(t("raised"), sum("raised")), tile(t("precision"), judged ? percent(sum("confirmed") / judged) : "—", t("judged", { n: judged })), tile(t("filed_cases"), sum("filed"), t("ai_share", { p: percent(figures.ai_share) })), tile(t("still_open"), sum("open")), tile(t("spoken"), figures.speakers.spoken, t("rectified_after", { n: figures.speakers.rectified_after }))),
+      h("div", { class: "figures" }, tile(t("raised"), sum("raised")), tile(t("precision"), judged ? percent(sum("confirmed") / judged) : "—", t("judged", { n: judged })), tile(t("filed_cases"), sum("filed"), `${t("ai_share", { p: percent(figures.ai_share) })} · ${t("share_note", { ai: figures.share.ai_filed, hand: figures.share.by_hand_filed })}`), tile(t("still_open"), sum("open")), tile(t("spoken"), figures.speakers.spoken, t("rectified_after", { n: figures.speakers.rectified_after }))),
       chartCard(t("trend"), stacked(dayList.map((d) => d.slice(5)), series, { wide: true }), series, "trend"),
       h("div", { class: "two" }, chartCard(t("precision"), line(dayList.map((d) => d.slice(5)), precision, { percent: true }), precision, "precision"), chartCard(t("by_hour"), stacked(Array.from({ length: 24 }, (_, i) => String(i)), hours), hours, "hours")),
-      h("div", { class: "two" }, h("section", { class: "card" }, h("h2", {}, t("by_type")), h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["type", "raised", "precision", "filed_cases", "still_open", "time_to_gone"].map((n, i) => h("th", { class: i ? "num" : "" }, t(n))))),
-        h("tbody", {}, figures.totals.map((x) => h("tr", {}, h("td", {}, t(x.type)), [x.raised, percent(x.precision), x.filed, x.open, x.median_gone_s === null ? "—" : lasted(0, new Date(x.median_gone_s * 1000))].map((v) => h("td", { class: "num" }, v))))))),
+      h("section", { class: "card" }, h("h2", {}, t("by_type")), h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["type", "raised", "precision", "false_alarms", "filed_cases", "time_to_file", "warned_rate", "still_open", "time_to_gone"].map((n, i) => h("th", { class: i ? "num" : "" }, t(n))))),
+        h("tbody", {}, figures.totals.map((x) => h("tr", {}, h("td", {}, t(x.type)), [x.raised, percent(x.precision), x.false_alarms_per_camera_day === null ? "—" : x.false_alarms_per_camera_day.toFixed(2), x.filed, span(x.median_to_file_s), percent(x.rectified_after_warning), x.open, span(x.median_gone_s)].map((v) => h("td", { class: "num" }, v))))))),
       h("section", { class: "card" }, h("div", { class: "line wrap" }, h("h2", { class: "grow" }, t("ranking")), RANKS.map((name) => button(t(name), { kind: "s", pressed: rank === name, onclick: () => { rank = name; paint(); } }))),
         bars(figures.ranking[rank].slice(0, 12).map((r) => ({ label: rank === "camera" ? app.cameraName(r.key) : r.key, value: r.raised, note: t("rank_note", { filed: r.filed, rejected: r.rejected }) }))),
-        !figures.ranking[rank].length && h("p", { class: "muted small" }, t("none")))),
+        !figures.ranking[rank].length && h("p", { class: "muted small" }, t("none"))),
       figures.bays.length && bayCards());
   };
   const bayCards = () => {
@@ -51,10 +52,11 @@ export function statisticsPage(app, page) {
     const full = [{ name: t("bay_occupancy"), colour: COLOURS.bike_misparked, values: figures.bay_hours.map((x) => x.occupancy) }];
     const over = [{ name: t("bay_overflow"), colour: COLOURS.out_of_store, values: figures.bay_hours.map((x) => Math.round(x.overflow_min)) }];
     const hours = figures.bay_hours.map((x) => String(x.hour));
-    return h("div", { class: "two" },
-      h("div", {}, chartCard(t("bay_occupancy_by_hour"), line(hours, full, { percent: true }), full, "bays"), chartCard(t("bay_overflow_by_hour"), stacked(hours, over), over, "overflow")),
+    return [
+      h("div", { class: "two" }, chartCard(t("bay_occupancy_by_hour"), line(hours, full, { percent: true }), full, "bays"), chartCard(t("bay_overflow_by_hour"), stacked(hours, over), over, "overflow")),
       h("section", { class: "card" }, h("h2", {}, t("bike_bays")), h("table", { class: "table" }, h("thead", {}, h("tr", {}, ["zone_bike_bay", "bay_capacity", "bay_mean", "bay_most", "bay_occupancy", "bay_overflow"].map((n, i) => h("th", { class: i ? "num" : "" }, t(n))))),
-        h("tbody", {}, figures.bays.slice(0, 12).map((x) => h("tr", {}, h("td", {}, `${app.cameraName(x.camera)} · ${x.bay.slice(x.camera.length + 1)}`), [x.capacity ?? "—", x.bikes_mean ?? "—", x.bikes_most ?? "—", share(x.occupancy), minutes(x.overflow_min)].map((v) => h("td", { class: "num" }, v))))))));
+        h("tbody", {}, figures.bays.slice(0, 12).map((x) => h("tr", {}, h("td", {}, `${app.cameraName(x.camera)} · ${x.bay.slice(x.camera.length + 1)}`), [x.capacity ?? "—", x.bikes_mean ?? "—", x.bikes_most ?? "—", share(x.occupancy), minutes(x.overflow_min)].map((v) => h("td", { class: "num" }, v))))))),
+    ];
   };
   paintHead();
   load();
