@@ -91,3 +91,19 @@ def test_every_key_says_what_it_is() -> None:
     for name, definition in schema["$defs"].items():
         missing += silent(definition, name)
     assert missing == []
+
+
+def test_a_ladder_names_notifiers_that_exist(tmp_path: Path) -> None:
+    path = tmp_path / "city.yaml"
+    steps = "steps: [{do: notify, to: sms, fallback: duty}]"
+    path.write_text(f"incidents: {{out_of_store: {{{steps}}}, zones: {{gate/kerb: {{{steps}}}}}}}\n")
+    with pytest.raises(ConfigError) as told:
+        load(path)
+    words = str(told.value)
+    assert words.count("unknown notifier sms") == 2
+    assert "incidents gate/kerb: a notify step names unknown notifier duty" in words
+    path.write_text(
+        path.read_text()
+        + "notifiers: {sms: {kind: webhook, url: http://sms.example}, duty: {kind: webhook, url: http://d.example, to: x}}\n"
+    )
+    assert set(load(path).notifiers) == {"sms", "duty"}

@@ -89,6 +89,25 @@ class CityConfig(Section):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _notifiers_exist(self) -> Self:
+        ladders = {
+            "out_of_store": self.incidents.out_of_store,
+            "garbage": self.incidents.garbage,
+            "bike_misparked": self.incidents.bike_misparked,
+            **self.incidents.zones,
+        }
+        unknown = [
+            f"incidents {name}: a notify step names unknown notifier {notifier}"
+            for name, ladder in ladders.items()
+            for step in ladder.steps or ()
+            for notifier in ((step.to, step.fallback) if step.do == "notify" else ())
+            if notifier and notifier not in self.notifiers
+        ]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return self
+
     @property
     def zone_info(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)

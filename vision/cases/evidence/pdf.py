@@ -30,6 +30,7 @@ _SUBTYPES = {
     "heaped_material": "乱堆物堆料",
     "bike_misparked": "非机动车乱停放",
 }
+_COLOURS = {"yellow": "黄色", "green": "绿色", "red": "红色"}
 _STATUSES = {
     "suspected": "疑似",
     "open": "已发现",
@@ -113,6 +114,11 @@ class _Page:
             ("数量与置信度", f"{incident['object_count']} 处,{incident['confidence']:.2f}"),
             ("地点", place["place"] or "—"),
             ("区域 / 网格", f"{place['district'] or '—'} / {place['grid_id'] or '—'}"),
+            ("责任部门 / 区域类别", f"{place.get('department') or '—'} / {place.get('area_class') or '—'}"),
+            (
+                "累计次数 / 标记",
+                f"{incident.get('offences') or '—'} / {_COLOURS.get(incident.get('colour') or '', '—')}",
+            ),
             ("坐标", position),
             ("摄像机 / 视角 / 区域", f"{place['camera_id']} / {place['view_id']} / {place['zone_id']}"),
             ("首次发现", self._time(incident["began_at"])),
