@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.browser.conftest import until
 from vision.alerts.build import build_loudspeakers
 from vision.config.speakers import SpeakersConfig
 from vision.detectors.catalogue import CATALOGUE_FILE
+from vision.hub.daily import DailyReports, DayBook
 from vision.hub.models import ModelShelf
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -31,7 +33,10 @@ def city(city: City, tmp_path: Path) -> City:
         timezone=city.clock.now().tzinfo,  # type: ignore[arg-type]
     )
     shelf = ModelShelf(city.registry, city.clock, "own.xml", CATALOGUE_FILE)
-    city.services = replace(city.services, announcements=parts.desk, loudspeakers=parts, models=shelf)
+    zone = ZoneInfo("Asia/Shanghai")
+    book = DayBook(city.database, city.registry, city.clock, city="示例市", zone=zone, grace_s=lambda *_: 300.0)
+    reports = DailyReports(book, city.blobs, city.clock, at=None, zone=zone, language="zh")
+    city.services = replace(city.services, announcements=parts.desk, loudspeakers=parts, models=shelf, reports=reports)
     return city
 
 
@@ -94,3 +99,19 @@ def test_a_model_is_switched_and_a_worker_that_refuses_says_why(city: City, open
     chosen = city.services.models.chosen() if city.services.models else None
     assert chosen is not None
     assert (chosen.model, chosen.by) == ("street-n", "operator:local")
+
+
+def test_figures_are_taken_away_and_the_daily_report_printed(city: City, open_page: Open) -> None:
+    city.raise_incident("i-1", verdict="reject", status="rejected", ended_at=city.clock.now())
+    page = open_page("/console/statistics")
+    page.locator("section", has_text="误报最多的摄像机").get_by_role("link", name="北门").wait_for()
+    page.get_by_role("button", name="导出").click()
+    with page.expect_download() as csv:
+        page.locator("dialog").get_by_role("link", name="逐条警情").click()
+    assert "i-1" in Path(csv.value.path()).read_text(encoding="utf-8-sig")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="日报").click()
+    page.locator("dialog input[type=date]").wait_for()
+    with page.expect_download() as report:
+        page.locator("dialog button[type=submit]").click()
+    assert Path(report.value.path()).read_bytes().startswith(b"%PDF-")

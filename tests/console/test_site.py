@@ -24,6 +24,14 @@ def test_both_languages_have_the_same_words() -> None:
         assert set(re.findall(r"\{\w+\}", zh[key])) == set(re.findall(r"\{\w+\}", en[key])), key
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_word_is_said_twice(language: str) -> None:
+    """The later one would win, on somebody else's page."""
+    text = (STATIC / "js" / f"words-{language}.js").read_text(encoding="utf-8")
+    keys = re.findall(r'(\w+): "(?:[^"\\]|\\.)*"', text)
+    assert sorted(keys) == sorted(set(keys))
+
+
 def test_every_word_asked_for_is_there() -> None:
     known = words("zh")
     asked = {name for path in SCRIPTS for name in re.findall(r'\bt\("(\w+)"', path.read_text(encoding="utf-8"))}

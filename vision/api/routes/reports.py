@@ -32,5 +32,5 @@ def get_daily(
         raise HTTPException(503, "this hub makes no reports")
     data = reports.get(day, language or hub.services.settings.language, who.districts)
     answer = send_bytes(request, data, media_type=_PDF)
-    answer.headers["Content-Disposition"] = f'inline; filename="streetward-{day.isoformat()}.pdf"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="streetward-{day.isoformat()}.pdf"'
     return answer

@@ -35,7 +35,8 @@ export function line(labels, series, { percent = false } = {}) {
   const y = (value) => H - BOTTOM - (H - BOTTOM - TOP) * value / top;
   const parts = axis(W, top, y, percent);
   const every = Math.max(1, Math.ceil(labels.length / 12));
-  labels.forEach((label, i) => { if (i % every === 0) parts.push(svg("text", { x: x(i), y: H - 8, "text-anchor": "middle", class: "tick" }, label)); });
+  const last = labels.length - 1; // at the edge, where half of it would be cut off
+  labels.forEach((label, i) => { if (i % every === 0) parts.push(svg("text", { x: x(i), y: H - 8, "text-anchor": i === last && last ? "end" : "middle", class: "tick" }, label)); });
   for (const s of series) {
     const points = s.values.map((v, i) => (v === null ? null : [x(i), y(v)])).filter(Boolean);
     if (points.length > 1) parts.push(svg("polyline", { points: points.map((p) => p.join(",")).join(" "), fill: "none", stroke: s.colour, "stroke-width": 2.2, "stroke-linejoin": "round" }));

@@ -64,4 +64,7 @@ export const ZH = {
   delivery_dropped: "已放弃", filed_already: "平台已有此案", filed_already_hint: "在 {target} 查到了这个案件:填写它的编号,不再重复上报。", case_number: "平台案件编号", outcome_unknown: "应答丢失:对方可能已收到,请先到平台查询", platform_unasked: "尚未检查", platform_misfit: "配置不符", platform_fits: "配置相符", platform_line: "待发 {waiting} · 失败 {dead} · 已送达 {delivered}", last_delivered: "最近送达", unchanged: "不改", case_description: "案情描述", case_place: "地点描述", case_grid_id: "网格编码", case_event_code: "事项代码",
   sign_in_or: "或者", sign_in_oidc_failed: "统一身份认证没有通过:请重试,或联系管理员开通权限。",
   by_provider: "统一身份认证",
+  take_away: "导出", daily_report: "日报", daily_hint: "全市一页,各城区各一页;每天早上自动生成,也可随时查看。", day: "日期", in_language: "语言", download: "下载", still_open_n: "未结 {n}", p90_gone: "九成在 {time} 内", per_camera_day: "每路每天", spoken_n: "喊话 {n} 次", worst_cameras: "误报最多的摄像机", per_day: "每天", speaker_effect: "喊话效果", put_right: "整改", free_words: "自由喊话", 
+  export_trend: "每日", export_type: "分类型", export_district: "分城区", export_grid: "网格", export_shop: "商户", export_zone: "区域", export_camera: "摄像机", export_hour: "时段", export_bay: "停车位", export_incidents: "逐条警情",
+  false_alarms_tile: "误报",
 };
