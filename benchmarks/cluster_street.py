@@ -159,6 +159,12 @@ class Analyser:
             0.9 if stands else 0.0,
         )
 
+    def take_reference(self) -> Image | None:
+        return None
+
+    def accept(self) -> None:
+        """There is no reference to renew."""
+
     def blind(self, at: datetime, why: Why) -> list[Finding]:
         state = FindingState.UNKNOWN
         now_s = SystemClock().monotonic_s()
@@ -189,6 +195,12 @@ class Watch:
 
     def hold(self, camera_ids: frozenset[str]) -> None:
         """Nobody turns a simulated camera."""
+
+    def boost(self, camera_ids: frozenset[str]) -> None:
+        """Every camera is looked at as often as it can be."""
+
+    def rounds(self) -> Any:
+        return None
 
     def clip(self, camera_id: str, begin: datetime, end: datetime) -> bytes:
         raise SourceError(f"{camera_id} keeps no ring from {begin} to {end}")
