@@ -70,17 +70,34 @@ class Registry:
         """
         changed = 0
         with self._database.transaction() as session:
+            # A city's thousands are read at once and numbered here: asking for each would take minutes.
+            version = self._next_version(session)
+            origins, known = (_rows(session, name) for name in ("file:" + kind, kind))
             for key, document in documents.items():
-                origin = session.get(RegistryRow, ("file:" + kind, key))
+                origin = origins.get(key)
                 if origin is not None and not origin.deleted and origin.document == document:
                     continue
-                self._put(session, "file:" + kind, key, document, "config")
-                changed += self._put(session, kind, key, document, "config")
-            gone = session.scalars(select(RegistryRow).where(RegistryRow.kind == "file:" + kind, ~RegistryRow.deleted))
-            for origin in gone.all():
-                if origin.id not in documents:
+                self._write(session, origins, ("file:" + kind, key), document, version)
+                row = known.get(key)
+                if row is None or row.deleted or row.document != document:
+                    self._write(session, known, (kind, key), document, version + 1)
+                    changed += 1
+                version += 2
+            session.flush()
+            for origin in origins.values():
+                if not origin.deleted and origin.id not in documents:
                     changed += self._drop(session, kind, origin)
         return changed
+
+    def _write(
+        self, session: Session, rows: dict[str, RegistryRow], key: tuple[str, str], document: Document, version: int
+    ) -> None:
+        row = rows.get(key[1])
+        if row is None:
+            row = rows[key[1]] = RegistryRow(kind=key[0], id=key[1])
+            session.add(row)
+        row.document, row.deleted, row.version = document, False, version
+        row.updated_at, row.updated_by = self._clock.now(), "config"
 
     def version(self) -> int:
         """Grows with every change of anything."""
@@ -121,3 +138,8 @@ class Registry:
         if session.get_bind().dialect.name == "postgresql":  # two hubs must not give two changes one number
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_CHANGE})
         return (session.scalar(select(func.max(RegistryRow.version))) or 0) + 1
+
+
+def _rows(session: Session, kind: str) -> dict[str, RegistryRow]:
+    """All of a kind, those taken out included."""
+    return {row.id: row for row in session.scalars(select(RegistryRow).where(RegistryRow.kind == kind))}
