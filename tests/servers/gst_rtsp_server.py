@@ -19,7 +19,8 @@ def launch(path: pathlib.Path) -> str:
     """The pipeline for one clip."""
     name = path.name.lower()
     codec = "h265" if "265" in name or "hevc" in name else "h264"
-    return f'( filesrc location="{path}" ! qtdemux ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 config-interval=-1 )'
+    # No config-interval: it puts parameter sets before every slice, which FFmpeg takes for a new picture each.
+    return f'( filesrc location="{path}" ! qtdemux ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 )'
 
 
 def main() -> None:

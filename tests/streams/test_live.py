@@ -22,6 +22,7 @@ from vision.core.registry import Camera, SourceKind
 from vision.sandbox.camera_footage import street_clip
 from vision.sandbox.camera_replay import ReplayServer
 from vision.streams.decoding import Decode, DecodePool, hardware, new_context
+from vision.streams.factory import open_source
 from vision.streams.files import FileSource
 from vision.streams.live import LiveSource
 from vision.streams.packets import browser_copy
@@ -139,6 +140,14 @@ def test_damaged_slices_never_end_the_session(replay: ReplayServer, damage: floa
     assert source.reader is not None
     assert len(frames) + source.corrupt >= 3
     assert source.corrupt > 0 or damage < 0.01
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ffmpeg"])
+def test_stream_of_which_no_keyframe_is_whole_is_given_up_with_a_reason(replay: ReplayServer, transport: str) -> None:
+    broken = camera(replay.url(CLIP, 11, damage=0.3), no_keyframe_s="1", transport=transport)
+    source = open_source(broken, SystemClock())
+    with pytest.raises(SourceError, match=r"no keyframe came whole in 1 s|no whole keyframe in 1 s"):
+        looks(source, 1)
 
 
 def test_login_by_digest_and_wrong_password(replay: ReplayServer) -> None:

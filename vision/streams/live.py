@@ -67,6 +67,7 @@ class LiveSource:
         self._stopping = False
         self._how: Decode | None = None
         self._seq = 0
+        self._failing_since_s: float | None = None
         self._early = b""
         self._anchor: tuple[datetime, int] | None = None
         self._glanced = 0
@@ -221,9 +222,14 @@ class LiveSource:
             decoded = None if picture.broken else self._pool.decode(self._how, picture.data)
         except NotThereError as error:
             raise SourceRefusedError(str(error)) from None
+        now_s = self.clock.monotonic_s()
         if decoded is None:
             self.corrupt += 1
+            if self._failing_since_s is not None and now_s - self._failing_since_s > self._options.no_keyframe_s:
+                raise SourceError(f"no keyframe came whole in {self._options.no_keyframe_s:g} s")
+            self._failing_since_s = now_s if self._failing_since_s is None else self._failing_since_s
             return None
+        self._failing_since_s = None
         self._sampler.took(picture.pts_s)
         captured_at, time_source = self._captured_at(reader, picture, arrived)
         frame = Frame(

@@ -76,13 +76,17 @@ class RtspSource:
             raise SourceError(f"{self.camera.safe_url} is not open")
         try:
             stream = container.streams.video[0]
-            seq = 0
+            seq, sound_s = 0, self.clock.monotonic_s()
+            patience_s = self._options.no_keyframe_s + self.camera.sample_s
             for packet in container.demux(stream):
                 if self._stopping:
                     return
                 for frame in self._look(stream, packet, seq):
                     seq += 1
                     yield frame
+                    sound_s = self.clock.monotonic_s()
+                if self.clock.monotonic_s() - sound_s > patience_s:
+                    raise SourceError(f"lost {self.camera.safe_url}: no whole keyframe in {patience_s:g} s")
         except (av.error.FFmpegError, OSError) as error:
             raise source_error(self.camera, "lost", error) from None
         finally:
