@@ -191,6 +191,12 @@ def test_it_fits(city: City, open_page: Open, width: int, height: int) -> None:
     page = open_page(width=width, height=height)
     page.wait_for_selector(".row[data-id=i-11]")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    nav, top, main = (page.locator(part).bounding_box() for part in (".nav", ".top", ".page"))
+    if width >= 900:
+        assert (nav["x"], nav["y"], top["y"]) == (0, 0, 0), "the frame stands where it should"
+        assert main["x"] == nav["width"]
+        assert main["y"] == top["height"]
+        assert main["width"] == width - nav["width"]
     page.locator(".row[data-id=i-11] .row-title").click()
     page.get_by_role("button", name="确认").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
