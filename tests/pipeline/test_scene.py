@@ -100,3 +100,12 @@ def test_a_bike_that_looks_a_little_like_a_person_now_and_then_is_not_hidden_by_
     assert look(a, 60, SEEN, ("person", BIKE, 0.28)).state is FindingState.PRESENT
     assert look(a, 70, ("person", BIKE, 0.28)).state is FindingState.UNKNOWN
     assert look(a, 130, SEEN).dwelled
+
+
+def test_who_stands_behind_a_parked_bike_does_not_ride_it() -> None:
+    a = analyser()
+    for s in range(0, 30, 10):
+        look(a, s, SEEN)
+    for s in range(30, 120, 10):
+        look(a, s, SEEN, RIDER)
+    assert look(a, 120, SEEN, RIDER).dwelled

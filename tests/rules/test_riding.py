@@ -13,6 +13,7 @@ BIKE = (100.0, 200.0, 220.0, 300.0)
         ((110.0, 100.0, 170.0, 330.0), False),  # stands before it: feet below the tyres
         ((200.0, 80.0, 260.0, 290.0), False),  # beside it
         ((130.0, 60.0, 190.0, 230.0), False),  # behind it: only head and shoulders over the frame
+        ((150.0, 170.0, 168.0, 260.0), False),  # far behind it, walking past its middle
         ((400.0, 110.0, 470.0, 280.0), False),  # elsewhere
         ((130.0, 20.0, 200.0, 290.0), False),  # far taller than a rider shows: a pedestrian walking by in front
     ],

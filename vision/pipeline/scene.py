@@ -35,6 +35,7 @@ _PERSON_SCORE = 0.3
 _THING_SCORE = 0.4  # a person less sure than this, just where something is known to stand, is that thing
 _THING_IOU = 0.4
 _NAMED_SCORE = 0.35
+_PARKED_IOU = 0.6
 
 
 class SceneAnalyser:
@@ -105,8 +106,9 @@ class SceneAnalyser:
         changes = self._change.update(frame.captured_at, frame.image, covers)
         changes, detections = self._named(frame, changes, detections)
         held = [change.box for change in changes]
+        standing = self._standing_bikes(size)
         self._before = frame.captured_at
-        objects = self._tracker.update(frame.captured_at, without_ridden(detections), size, held)
+        objects = self._tracker.update(frame.captured_at, without_ridden(detections, standing), size, held)
         objects = tuple(_joined(thing, changes) for thing in objects)
         changes = tuple(_named_too(change, objects) for change in changes)
         return Scene(
@@ -176,6 +178,13 @@ class SceneAnalyser:
         at_thing = iou_matrix(detections.normalised(*size), np.array(known)).max(axis=1) >= _THING_IOU
         return detections.select(~(person & at_thing & (detections.score < _THING_SCORE)))
 
+    def _standing_bikes(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        """(N, 4) pixels: bikes known to stand. Whoever is seen over one of these stands behind it."""
+        known = () if self._before is None else self._tracker.objects(self._before)
+        boxes = [thing.box for thing in known if thing.still and thing.name in BIKES]
+        scaled: NDArray[np.float64] = np.array(boxes, np.float64).reshape(-1, 4) * np.array([*size, *size], np.float64)
+        return scaled
+
     def _confirmed(self, objects: tuple[StaticObject, ...]) -> tuple[StaticObject, ...]:
         """Believe that a thing arrived only when the picture shows it too: a class may flicker on what always stood."""
         for thing in objects:
@@ -206,12 +215,16 @@ class SceneAnalyser:
         self._tracker, self._arrived = tracker, arrived
 
 
-def without_ridden(detections: Detections) -> Detections:
-    """Leave out bikes that carry their rider: they pass, and what passes is not looked at as standing."""
+def without_ridden(detections: Detections, parked: NDArray[np.float64]) -> Detections:
+    """Leave out bikes that carry their rider: they pass, and what passes is not looked at as standing.
+
+    `parked`: (N, 4) bikes that are known to stand, which are kept.
+    """
     is_bike = np.isin([detections.class_name(row) for row in range(len(detections))], BIKES)
     riders = detections.of(*PEOPLE).xyxy
     keep = np.ones(len(detections), np.bool_)
-    keep[is_bike] = ~ridden(detections.xyxy[is_bike], riders)
+    stands = (iou_matrix(detections.xyxy[is_bike], parked) >= _PARKED_IOU).any(axis=1)
+    keep[is_bike] = stands | ~ridden(detections.xyxy[is_bike], riders)
     return detections.select(keep)
 
 
