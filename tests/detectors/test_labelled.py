@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from vision.core.errors import ConfigError, NotThereError
-from vision.detectors.labelled import read_picture, read_split
+from vision.detectors.labelled import read_background, read_picture, read_split
 
 
 def set_of(folder: Path, labels: str = "0 0.5 0.5 0.2 0.4\n", images: str = "test/images", **content: object) -> Path:
@@ -99,3 +99,33 @@ def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
     with pytest.raises(ConfigError, match=r"broken\.jpg: not a photograph"):
         read_picture(tmp_path / "broken.jpg")
+
+
+def test_a_box_saved_twice_is_there_once_and_none_reaches_outside(tmp_path: Path) -> None:
+    (one,) = read_split(
+        set_of(tmp_path, "0 0.5 0.5 0.2 0.4\n0 0.5 0.5 0.2 0.4\n1 0.95 0.5 0.12 0.2\n"), "test"
+    ).pictures
+    assert one.class_id.tolist() == [0, 1]
+    np.testing.assert_allclose(one.xywh, [[0.5, 0.5, 0.2, 0.4], [0.945, 0.5, 0.11, 0.2]], atol=1e-6)
+
+
+def test_labels_may_lie_in_the_next_folder(tmp_path: Path) -> None:
+    file = set_of(tmp_path, images="photographs")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "photographs/street.txt").rename(tmp_path / "labels/street.txt")
+    (one,) = read_split(file, "test").pictures
+    assert len(one.class_id) == 1
+
+
+def test_background_has_to_be_there(tmp_path: Path) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(NotThereError, match="there are none"):
+            read_background(folder)
+    cv2.imwrite(str(tmp_path / "street.png"), np.zeros((4, 4, 3), np.uint8))
+    assert [len(one.class_id) for one in read_background(tmp_path)] == [0]
+
+
+def test_the_shared_set_reads(shared: Path) -> None:
+    valid = read_split(shared / "data/garbage-street-cn/data.yaml", "val")
+    counts = np.bincount(np.concatenate([one.class_id for one in valid.pictures]))
+    assert (len(valid.pictures), counts.tolist()) == (367, [219, 420, 393])

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from vision.core.errors import ConfigError
+from vision.detectors.labelled import read_split
 from vision.training.augment import Cutout, PasteCutouts
 from vision.training.batches import batches, open_photographs
-from vision.training.dataset import read_split
 from vision.training.recipe import read_recipe
 
 

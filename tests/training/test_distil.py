@@ -2,8 +2,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vision.detectors.street_net import Raw
 from vision.training.distil import drift
-from vision.training.model import Raw
 
 
 def raw(seed: int, noise: float = 0.0) -> Raw:

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from vision.core.errors import ModelFileError
-from vision.training.export import FORMAT, load_pt, save_pt
-from vision.training.model import BACKBONE_LAYERS, StreetNet, from_checkpoints
+from vision.detectors.spec import OWN_FORMAT
+from vision.detectors.street_net import BACKBONE_LAYERS, StreetNet, load_pt
+from vision.training.export import save_pt
+from vision.training.model import from_checkpoints
 
 METADATA = {"outputs": [{"name": "street", "classes": ["x"] * 80}, {"name": "garbage", "classes": ["a", "b", "c"]}]}
 
@@ -62,7 +64,7 @@ def test_a_file_that_is_no_net_is_refused_in_one_sentence(tmp_path: Path, conten
         torch.save({"state": {}}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=f"should be a {FORMAT} file") as caught:
+    with pytest.raises(ModelFileError, match=f"should be a {OWN_FORMAT} file") as caught:
         load_pt(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -70,7 +72,7 @@ def test_a_file_that_is_no_net_is_refused_in_one_sentence(tmp_path: Path, conten
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
-    torch.save({"format": FORMAT, "metadata": METADATA, "state": {"head.weight": torch.zeros(1)}}, path)
+    torch.save({"format": OWN_FORMAT, "metadata": METADATA, "state": {"head.weight": torch.zeros(1)}}, path)
     with pytest.raises(ModelFileError, match=r"do not fit the network, head\.weight first"):
         load_pt(path)
 

@@ -8,8 +8,8 @@ import torch
 import yaml
 
 from vision.core.errors import ConfigError, NotThereError
+from vision.detectors.labelled import read_split
 from vision.training.batches import batches, open_photographs
-from vision.training.dataset import read_split
 from vision.training.distil import drift
 from vision.training.loop import CHECKPOINT, Run
 from vision.training.model import from_checkpoints

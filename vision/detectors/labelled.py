@@ -21,7 +21,10 @@ _ROUNDING = 0.02  # labels reach this far outside the picture before they count 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One photograph's truth: boxes (N, 4) float32 centre x, y, width, height in 0–1 of it, class_id (N,) int32."""
+    """One photograph's truth: boxes (N, 4) float32 centre x, y, width, height in 0–1 of it, class_id (N,) int32.
+
+    A box that was saved twice is there once, and none reaches outside the photograph.
+    """
 
     file: Path
     xywh: NDArray[np.float32]
@@ -64,6 +67,18 @@ def read_split(data_yaml: Path, split: str) -> LabelledSet:
             f"{data_yaml}: no photograph of `{split}` has a label; looked in {_labels_of(files[0]).parent}"
         )
     return LabelledSet(names, pictures)
+
+
+def read_background(folder: Path) -> tuple[Labelled, ...]:
+    """Photographs that show none of the classes.
+
+    Raises:
+        NotThereError: there is no such folder, or none in it.
+    """
+    found = sorted(_in_folder(folder))
+    if not found:
+        raise NotThereError(f"{folder}: a folder of background photographs is expected here, and there are none")
+    return tuple(Labelled(file, np.zeros((0, 4), np.float32), np.zeros(0, np.int32)) for file in found)
 
 
 def read_picture(file: Path) -> Image:
@@ -128,12 +143,15 @@ def _in_folder(place: Path) -> list[Path]:
 
 
 def _labels_of(picture: Path) -> Path:
-    """The last folder named `images` is `labels` for the labels; without such a folder they lie beside."""
+    """The last folder named `images` is `labels` for the labels; else they lie beside, or in a folder next to."""
     parts = list(picture.parts)
     at = [index for index, part in enumerate(parts[:-1]) if part == "images"]
     if at:
         parts[at[-1]] = "labels"
-    return Path(*parts).with_suffix(".txt")
+        return Path(*parts).with_suffix(".txt")
+    beside = picture.with_suffix(".txt")
+    apart = picture.parent.parent / "labels" / beside.name
+    return apart if apart.is_file() and not beside.is_file() else beside
 
 
 def _labelled(file: Path, classes: int) -> Labelled:
@@ -145,8 +163,14 @@ def _labelled(file: Path, classes: int) -> Labelled:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{labels}: should be text, a line `class x y width height` for each box") from None
     rows = [_row(line, f"{labels}:{number}", classes) for number, line in enumerate(lines, 1) if line.strip()]
-    table = np.array(rows, np.float32).reshape(-1, 5)
-    return Labelled(file, table[:, 1:], table[:, 0].astype(np.int32))
+    table = np.unique(np.array(rows, np.float32).reshape(-1, 5), axis=0)
+    return Labelled(file, _inside(table[:, 1:]), table[:, 0].astype(np.int32))
+
+
+def _inside(xywh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The boxes cut at the photograph's edges."""
+    low, high = (np.clip(xywh[:, :2] + sign * xywh[:, 2:] / 2, 0, 1) for sign in (-1, 1))
+    return np.ascontiguousarray(np.hstack([(low + high) / 2, high - low]), np.float32)
 
 
 def _row(line: str, place: str, classes: int) -> list[float]:

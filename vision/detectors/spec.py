@@ -12,6 +12,9 @@ from vision.detectors.boxes import Decoding, Output, Reading, class_count
 ClassChoice = Sequence[str] | Mapping[str, str | None] | None
 """None: as the file names them. A list: the names of a file that carries none. A mapping: theirs → ours."""
 
+OWN_FORMAT = "streetward/street-net/1"
+"""What this project's own checkpoints say they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:

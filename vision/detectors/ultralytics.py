@@ -4,7 +4,6 @@ On a GPU it runs in half precision with channels last; pictures travel as bytes,
 back.
 """
 
-import importlib
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,13 +19,11 @@ from vision.core.frames import Image
 from vision.detectors.boxes import gather
 from vision.detectors.letterbox import check_image, letterboxed
 from vision.detectors.modelfile import Metadata, check_files, names_of, version_of
-from vision.detectors.spec import ModelSpec, label
+from vision.detectors.spec import OWN_FORMAT, ModelSpec, label
 
 log = structlog.get_logger()
 Forward = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 _MAX_BATCH = 64
-_OWN_FORMATS = {"streetward/street-net/1": "vision.training.export"}
-"""This project's own checkpoints: the `format` inside → the module whose `load_pt` reads it."""
 _INPUT_PX = (640, 640)
 
 
@@ -112,14 +109,15 @@ def _device(name: str) -> torch.device:
 def load_network(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadata]:
     """The network, how to run it (decoded outputs without the rest), and its class names."""
     content = _plain_content(spec)
-    own = _OWN_FORMATS.get(content.get("format", "")) if isinstance(content, Mapping) else None
-    if own is not None:
+    if isinstance(content, Mapping) and content.get("format") == OWN_FORMAT:
+        from vision.detectors.street_net import load_pt
+
         try:
-            net, described = importlib.import_module(own).load_pt(spec.file)
+            net, described = load_pt(spec.file)
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"{spec.file}: not a whole checkpoint: {str(error).splitlines()[0]}") from None
         classes = {one["name"]: tuple(one["classes"]) for one in described["outputs"]}
-        net = net.fuse()
+        net.fuse()
         metadata = Metadata(str(described.get("name", "")), str(described.get("version", "")), classes)
         return net, lambda batch: [net.decoded(batch)[name] for name in classes], metadata
     return _load_checkpoint(spec)

@@ -14,8 +14,9 @@ from ultralytics.data.augment import Compose
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils import DEFAULT_CFG
 
+from vision.detectors.labelled import Labelled, LabelledSet
 from vision.training.augment import Cutout, Night, PasteCutouts, read_cutouts
-from vision.training.dataset import DatasetError, Example, Split
+from vision.training.dataset import DatasetError
 from vision.training.recipe import Recipe
 
 
@@ -23,7 +24,7 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
     """Ultralytics' augmenting data set over labels that are already read and checked, pictures in memory."""
 
     def __init__(
-        self, examples: Sequence[Example], recipe: Recipe, cutouts: "tuple[list[Cutout], list[Cutout]]"
+        self, examples: Sequence[Labelled], recipe: Recipe, cutouts: "tuple[list[Cutout], list[Cutout]]"
     ) -> None:
         self._examples = list(examples)
         self._cutouts = cutouts
@@ -50,16 +51,16 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
     def get_img_files(self, img_path: object) -> list[str]:
         """Return the examples' paths, as Ultralytics' constructor asks."""
         del img_path
-        return [str(example.image) for example in self._examples]
+        return [str(example.file) for example in self._examples]
 
     def get_labels(self) -> list[dict[str, Any]]:
         """Return the examples' labels in Ultralytics' form."""
         return [
             {
-                "im_file": str(example.image),
+                "im_file": str(example.file),
                 "shape": (self._imgsz, self._imgsz),
                 "cls": example.class_id.astype(np.float32)[:, None],
-                "bboxes": example.boxes,
+                "bboxes": example.xywh,
                 "segments": [],
                 "keypoints": None,
                 "normalized": True,
@@ -92,10 +93,10 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
         transforms.insert(len(transforms.transforms) - 1, Night(chances.night))
         return transforms
 
-    def _read(self, example: Example) -> NDArray[Any]:
-        image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
+    def _read(self, example: Labelled) -> NDArray[Any]:
+        image = cv2.imread(str(example.file), cv2.IMREAD_COLOR)
         if image is None:
-            raise DatasetError(f"{example.image}: should be a photograph that OpenCV can read")
+            raise DatasetError(f"{example.file}: should be a photograph that OpenCV can read")
         scale = self._imgsz / max(image.shape[:2])
         if scale != 1.0:
             size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
@@ -130,7 +131,7 @@ class _Numbered(Dataset[dict[str, Any]]):
         return int(np.random.default_rng((self._recipe.seed, epoch)).permutation(self._main)[step])
 
 
-def open_photographs(recipe: Recipe, split: Split, background: Sequence[Example]) -> Photographs:
+def open_photographs(recipe: Recipe, split: LabelledSet, background: Sequence[Labelled]) -> Photographs:
     """Read all pictures into memory and get the cut-outs. Raises DatasetError."""
     labelled: list[Cutout] = []
     distractors: list[Cutout] = []
@@ -141,7 +142,7 @@ def open_photographs(recipe: Recipe, split: Split, background: Sequence[Example]
             labelled += read_cutouts(recipe.data.cutouts, kind, split.names.index(name))
         for kind in recipe.augment.distractors:
             distractors += read_cutouts(recipe.data.cutouts, kind, None)
-    return Photographs([*split.examples, *background], recipe, (labelled, distractors))
+    return Photographs([*split.pictures, *background], recipe, (labelled, distractors))
 
 
 def batches(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from vision.training.model import Raw
+from vision.detectors.street_net import Raw
 from vision.training.recipe import Distil
 
 _BINS = 16

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ultralytics.utils.metrics import ap_per_class, box_iou
 from ultralytics.utils.nms import non_max_suppression
 
+from vision.detectors.labelled import Labelled, LabelledSet
 from vision.detectors.letterbox import Letterbox, letterboxed
-from vision.training.dataset import DatasetError, Example, Split
+from vision.training.dataset import DatasetError
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
 """Images (B, 3, H, W) float32 RGB in 0-1 to decoded outputs (B, 4 + C, A)."""
@@ -30,7 +31,7 @@ class Found:
     truth_class (M,).
     """
 
-    example: Example
+    example: Labelled
     boxes: NDArray[Any]
     score: NDArray[Any]
     class_id: NDArray[Any]
@@ -51,14 +52,14 @@ class Accuracy:
     ap50_95: dict[str, float]
 
 
-def detect(predict: Predict, split: Split, imgsz: int, batch: int = 8) -> list[Found]:
+def detect(predict: Predict, split: LabelledSet, imgsz: int, batch: int = 8) -> list[Found]:
     """Run the predictor over a split, letterboxed to imgsz; return every photograph's detections and truth.
 
     Raises DatasetError for a photograph that cannot be read.
     """
     found: list[Found] = []
-    for start in range(0, len(split.examples), batch):
-        examples = split.examples[start : start + batch]
+    for start in range(0, len(split.pictures), batch):
+        examples = split.pictures[start : start + batch]
         pictures = [_letterboxed(example, imgsz) for example in examples]
         with torch.inference_mode():
             outputs = predict(torch.from_numpy(np.stack([image for image, _ in pictures])))
@@ -96,11 +97,11 @@ def accuracy(found: Sequence[Found], names: Sequence[str]) -> Accuracy:
     )
 
 
-def _letterboxed(example: Example, imgsz: int) -> tuple[NDArray[np.float32], Letterbox]:
+def _letterboxed(example: Labelled, imgsz: int) -> tuple[NDArray[np.float32], Letterbox]:
     """The photograph as the product shows it to the network, (3, S, S) RGB 0-1, and where it lies there."""
-    image = cv2.imread(str(example.image), cv2.IMREAD_COLOR)
+    image = cv2.imread(str(example.file), cv2.IMREAD_COLOR)
     if image is None:
-        raise DatasetError(f"{example.image}: should be a photograph that OpenCV can read")
+        raise DatasetError(f"{example.file}: should be a photograph that OpenCV can read")
     canvas, place = letterboxed(image.astype(np.uint8, copy=False), (imgsz, imgsz))
     return planes(canvas), place
 
@@ -111,14 +112,14 @@ def planes(canvas: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _matched(
-    example: Example,
+    example: Labelled,
     boxes: NDArray[np.float32],
     score: NDArray[np.float32],
     class_id: NDArray[np.int32],
     place: Letterbox,
 ) -> Found:
     """Give every truth the best free detection of its class, best score first, at each IoU (as COCO does)."""
-    centre, extent = example.boxes[:, :2], example.boxes[:, 2:]
+    centre, extent = example.xywh[:, :2], example.xywh[:, 2:]
     size = np.asarray([place.width_px, place.height_px] * 2, np.float32)
     truth = np.hstack([centre - extent / 2, centre + extent / 2]).astype(np.float32) * size
     hit = np.zeros((len(boxes), len(IOUS)), bool)

@@ -1,6 +1,5 @@
 """Write street-n: a compact PyTorch state, and an int8 OpenVINO model calibrated on street photographs."""
 
-import pickle
 import re
 import warnings
 import zipfile
@@ -14,10 +13,9 @@ import yaml
 from numpy.typing import NDArray
 from torch import nn
 
-from vision.core.errors import ModelFileError
-from vision.training.model import StreetNet
+from vision.detectors.spec import OWN_FORMAT
+from vision.detectors.street_net import StreetNet
 
-FORMAT = "streetward/street-net/1"
 _MANTISSA_BITS = 8
 
 
@@ -35,7 +33,7 @@ class Deployed(nn.Module):
 
 
 def save_pt(net: StreetNet, path: Path, metadata: dict[str, Any]) -> None:
-    """Write `{format, metadata, state}`, small; `torch.load(path, weights_only=True)` reads it.
+    """Write `{format, metadata, state}`, small; `street_net.load_pt` reads it.
 
     Weights become half precision with two bits of their fraction rounded off, so that the archive deflates:
     their relative error of 1/1000 is a fifth of what bfloat16 inference adds.
@@ -45,32 +43,8 @@ def save_pt(net: StreetNet, path: Path, metadata: dict[str, Any]) -> None:
         for key, value in net.state_dict().items()
         if not key.endswith("num_batches_tracked")  # only training counts batches
     }
-    torch.save({"format": FORMAT, "metadata": metadata, "state": state}, path)
+    torch.save({"format": OWN_FORMAT, "metadata": metadata, "state": state}, path)
     _deflate(path)
-
-
-def load_pt(path: Path) -> tuple[StreetNet, dict[str, Any]]:
-    """Return the net (float32, eval) and the metadata of a file that `save_pt` wrote.
-
-    Raises ModelFileError where the file is missing or not such a one.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        first = str(error).partition("\n")[0] or "it is empty"
-        raise ModelFileError(f"{path}: should be a {FORMAT} file: {first}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ModelFileError(f"{path}: should be a {FORMAT} file")
-    metadata = content["metadata"]
-    street, garbage = (len(output["classes"]) for output in metadata["outputs"])
-    net = StreetNet(street, garbage)
-    missing, unknown = net.load_state_dict(
-        {key: value.float() for key, value in content["state"].items()}, strict=False
-    )
-    wrong = unknown + [key for key in missing if not key.endswith("num_batches_tracked")]
-    if wrong:
-        raise ModelFileError(f"{path}: its weights do not fit the network, {wrong[0]} first")
-    return net.eval(), metadata
 
 
 def to_openvino(net: StreetNet, imgsz: int) -> Any:

@@ -17,11 +17,11 @@ from torch import nn
 from ultralytics.utils.loss import v8DetectionLoss
 
 from vision.core.errors import ConfigError
+from vision.detectors.labelled import LabelledSet
+from vision.detectors.street_net import StreetNet
 from vision.training.batches import Photographs, batches, to_images
-from vision.training.dataset import Split
 from vision.training.distil import drift
 from vision.training.evaluate import Accuracy, accuracy, detect
-from vision.training.model import StreetNet
 from vision.training.recipe import Recipe, Stage
 
 CHECKPOINT = "checkpoint.pt"
@@ -64,11 +64,11 @@ class Run:
         self._losses = [v8DetectionLoss(_LossView(replica.garbage.head)) for replica in self._replicas]
         self._pool = ThreadPoolExecutor(recipe.threads)
 
-    def train(self, photographs: Photographs, split: Split, valid: Split, coco: Split | None) -> None:
+    def train(self, photographs: Photographs, split: LabelledSet, valid: LabelledSet, coco: LabelledSet | None) -> None:
         """Go through the stages that are left; afterwards `best.pt` holds the best average."""
         while self.progress.stage < len(self.recipe.stages):
             stage = self.recipe.stages[self.progress.stage]
-            self._run_stage(stage, photographs, len(split.examples), valid, coco)
+            self._run_stage(stage, photographs, len(split.pictures), valid, coco)
             self.progress.stage += 1
             self.progress.done = self.progress.averaged = self.progress.worse = 0
             self._optimizer = None
@@ -183,7 +183,9 @@ class Run:
         if self._optimizer is None:
             self._optimizer = self._optimizer_for(stage)
 
-    def _run_stage(self, stage: Stage, photographs: Photographs, main: int, valid: Split, coco: Split | None) -> None:
+    def _run_stage(
+        self, stage: Stage, photographs: Photographs, main: int, valid: LabelledSet, coco: LabelledSet | None
+    ) -> None:
         recipe, progress = self.recipe, self.progress
         self.begin_stage(stage)
         first = progress.total - progress.done
@@ -205,7 +207,7 @@ class Run:
             if progress.worse >= recipe.patience:
                 break
 
-    def _validate(self, valid: Split, coco: Split | None, *, with_coco: bool) -> None:
+    def _validate(self, valid: LabelledSet, coco: LabelledSet | None, *, with_coco: bool) -> None:
         progress = self.progress
         score = self.measure(valid, "garbage")
         entry: dict[str, Any] = {"batch": progress.total, "garbage": asdict(score)}
@@ -221,7 +223,7 @@ class Run:
         else:
             progress.worse += 1
 
-    def measure(self, split: Split, branch: str) -> Accuracy:
+    def measure(self, split: LabelledSet, branch: str) -> Accuracy:
         """Return the moving average's accuracy on a split."""
         net = copy.deepcopy(self.average).fuse()
 
@@ -233,7 +235,7 @@ class Run:
         size = self.recipe.imgsz
         predict(torch.zeros(1, 3, size, size))  # the head lays out its anchors on the first picture of a size
         count = len(self._replicas)
-        parts = [Split(split.names, split.examples[first::count]) for first in range(count)]
+        parts = [LabelledSet(split.names, split.pictures[first::count]) for first in range(count)]
         found = self._pool.map(lambda part: detect(predict, part, size), parts)
         return accuracy([one for some in found for one in some], split.names)
 

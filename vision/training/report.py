@@ -95,7 +95,7 @@ def _iou(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 def _tile(mistake: Mistake, names: Sequence[str]) -> NDArray[np.uint8]:
     found = mistake.found
-    image = cv2.imread(os.fspath(found.example.image), cv2.IMREAD_COLOR)
+    image = cv2.imread(os.fspath(found.example.file), cv2.IMREAD_COLOR)
     assert image is not None
     scale = _TILE_PX / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

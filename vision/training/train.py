@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
+from vision.detectors.labelled import LabelledSet, read_background, read_split
 from vision.detectors.letterbox import letterboxed
+from vision.detectors.street_net import StreetNet, load_pt
 from vision.training import card, export, report
 from vision.training.batches import open_photographs
-from vision.training.dataset import Split, read_background, read_split
 from vision.training.evaluate import Accuracy, Predict, accuracy, detect, planes
 from vision.training.loop import BEST, Run
-from vision.training.model import StreetNet, from_checkpoints
+from vision.training.model import from_checkpoints
 from vision.training.recipe import Recipe, read_recipe
 
 
@@ -67,7 +68,9 @@ def train(recipe_path: Path, out: Path, resume: bool = False) -> TrainReport:  #
     return finish(recipe, out, valid, coco, began=began, batches=run.progress.total)
 
 
-def finish(recipe: Recipe, out: Path, valid: Split, coco: Split | None, *, began: float, batches: int) -> TrainReport:
+def finish(
+    recipe: Recipe, out: Path, valid: LabelledSet, coco: LabelledSet | None, *, began: float, batches: int
+) -> TrainReport:
     """Measure the best weights, export them, and write plots, card and catalogue entry."""
     net = from_checkpoints(recipe.start.street, recipe.start.garbage, len(valid.names))
     names = street_names(recipe)
@@ -76,7 +79,7 @@ def finish(recipe: Recipe, out: Path, valid: Split, coco: Split | None, *, began
     net.load_state_dict(state)
     metadata = _metadata(recipe, names, valid.names)
     files = write_models(net, recipe, out, metadata, read_split(recipe.data.garbage, "train"))
-    net, _ = export.load_pt(out / f"{recipe.name}.pt")  # measured as shipped, rounding included
+    net, _ = load_pt(out / f"{recipe.name}.pt")  # measured as shipped, rounding included
     found = detect(_torch_predict(net, "garbage"), valid, recipe.imgsz)
     report.draw_plots(found, valid.names, out)
     report.contact_sheet(report.mistakes(found), valid.names, out / "worst_mistakes.png")
@@ -97,15 +100,15 @@ def finish(recipe: Recipe, out: Path, valid: Split, coco: Split | None, *, began
 
 
 def write_models(
-    net: StreetNet, recipe: Recipe, out: Path, metadata: dict[str, Any], calibration: Split
+    net: StreetNet, recipe: Recipe, out: Path, metadata: dict[str, Any], calibration: LabelledSet
 ) -> tuple[Path, ...]:
     """Write NAME.pt, NAME.xml, NAME.bin and metadata.yaml under `out`; return their paths."""
     pt, xml, yaml_file = out / f"{recipe.name}.pt", out / f"{recipe.name}.xml", out / "metadata.yaml"
     export.save_pt(net, pt, metadata)
-    fused, _ = export.load_pt(pt)
+    fused, _ = load_pt(pt)
     model = export.to_openvino(fused.fuse(), recipe.imgsz)
-    every = max(len(calibration.examples) // recipe.calibration_images, 1)
-    pictures = [_picture(example.image, recipe.imgsz) for example in calibration.examples[::every]]
+    every = max(len(calibration.pictures) // recipe.calibration_images, 1)
+    pictures = [_picture(example.file, recipe.imgsz) for example in calibration.pictures[::every]]
     export.save_openvino(export.quantized(model, pictures[: recipe.calibration_images]), xml)
     export.save_metadata(yaml_file, metadata)
     return pt, xml, xml.with_suffix(".bin"), yaml_file
@@ -135,7 +138,7 @@ def made_values(made: TrainReport) -> dict[str, Any]:
     return {**asdict(made), "out": str(made.out), "files": [file.name for file in made.files]}
 
 
-def _data(recipe: Recipe) -> tuple[Split, Split, Split | None, list[Any]]:
+def _data(recipe: Recipe) -> tuple[LabelledSet, LabelledSet, LabelledSet | None, list[Any]]:
     split = read_split(recipe.data.garbage, "train")
     valid = read_split(recipe.data.garbage, "val")
     coco = None if recipe.data.coco is None else read_split(recipe.data.coco, "val")
@@ -154,7 +157,7 @@ def _metadata(recipe: Recipe, street: list[str], garbage: tuple[str, ...]) -> di
     }
 
 
-def _measure(predict: Predict, split: Split, imgsz: int) -> Accuracy:
+def _measure(predict: Predict, split: LabelledSet, imgsz: int) -> Accuracy:
     return accuracy(detect(predict, split, imgsz), split.names)
 
 
