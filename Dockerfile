@@ -22,9 +22,10 @@ COPY vision/__init__.py ./vision/
 # torch's own wheels carry the CUDA libraries; the host brings the driver (NVIDIA container toolkit).
 RUN pip install -c constraints.txt -e ".[gpu,cluster]"
 
-# Installed editable, because the catalogue of models lies beside the package.
+# Installed editable, because the catalogue of models and the unit costs lie beside the package.
 FROM cuda-packages AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
+COPY benchmarks/costs.json ./benchmarks/
 COPY models ./models
 COPY configs ./configs
 COPY vision ./vision
@@ -35,6 +36,7 @@ ENTRYPOINT ["tini", "--", "vision"]
 CMD ["worker", "--config", "/etc/streetward/city.yaml"]
 
 FROM cpu-packages AS cpu
+COPY benchmarks/costs.json ./benchmarks/
 COPY models ./models
 COPY configs ./configs
 COPY vision ./vision

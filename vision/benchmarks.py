@@ -17,6 +17,7 @@ NAMES = (
     "cluster",
     "console",
     "end_to_end",
+    "plan",
     "tiling",
 )
 _CHECKOUT = Path(__file__).resolve().parent.parent

@@ -30,6 +30,7 @@ app.command("import")(cli_hub.import_register)
 app.command("alive")(cli_ops.alive)
 app.command("backup")(cli_ops.backup)
 app.command("restore")(cli_ops.restore)
+app.command("plan")(cli_ops.plan)
 
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The city's YAML file.")]
@@ -203,7 +204,7 @@ def reference() -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(context: typer.Context, name: str) -> None:
-    """Run a benchmark: ingest, detect, accuracy, events, inject, hub, cases, cluster or end_to_end.
+    """Run a benchmark: ingest, detect, accuracy, events, inject, hub, cases, cluster, plan or end_to_end.
 
     Everything after the name goes to the benchmark; `vision bench NAME --help` lists it.
     """

@@ -1,4 +1,4 @@
-"""`vision alive`, `vision backup` and `vision restore`: commands of whoever keeps the machines running."""
+"""`vision alive`, `vision backup`, `vision restore`, `vision plan`: for whoever keeps the machines running."""
 
 from pathlib import Path
 from typing import Annotated
@@ -81,3 +81,40 @@ def restore(
     print(f"restored; of {done.evidence} evidence files the store lacks {done.missing}")
     if done.missing:
         raise NotThereError(f"{done.missing} evidence files are not in {city.evidence_url}: copy them there as well")
+
+
+def plan(
+    cameras: Annotated[Path, typer.Option(metavar="FILE", help="CSV: a camera a row, or a group with `cameras`.")],
+    sampling: Annotated[
+        str, typer.Option(help="Seconds between looks where the file has none: 10, or live=10,patrol=1800,snapshot=60.")
+    ] = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Detect on GPUs; without it on CPUs.")] = False,
+    headroom: Annotated[float, typer.Option(min=0, max=0.9, help="Share of cores and memory that stays free.")] = 0.4,
+    worker_cores: Annotated[float, typer.Option(min=0.5, help="Cores that one worker gets at most.")] = 4.0,
+    incidents_per_camera_day: Annotated[float, typer.Option(min=0, help="Incidents a camera sees in a day.")] = 0.1,
+    evidence_days: Annotated[float, typer.Option(min=0, help="Days for which evidence is kept.")] = 365.0,
+    outage_min: Annotated[float, typer.Option(min=0, help="Minutes of findings that Redis holds without a hub.")] = 30,
+    spare: Annotated[int, typer.Option(min=0, help="Workers and hubs more, for when one dies.")] = 1,
+    costs: Annotated[Path | None, typer.Option(metavar="FILE", help="Unit costs of one's own machines.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say how many workers, hubs, cores, GPUs, Gbit/s and GB a city takes, from measured unit costs."""
+    from vision.plan.cameras import read_cameras
+    from vision.plan.cameras import sampling as read_sampling
+    from vision.plan.costs import COSTS_FILE, load_costs
+    from vision.plan.model import Wishes
+    from vision.plan.model import plan as work_out
+    from vision.plan.report import as_table, as_text
+
+    known = load_costs(costs or COSTS_FILE)
+    wishes = Wishes(
+        headroom=headroom,
+        worker_cores=worker_cores,
+        incidents_per_camera_day=incidents_per_camera_day,
+        evidence_days=evidence_days,
+        outage_min=outage_min,
+        gpu=gpu,
+        spare=spare,
+    )
+    made = work_out(read_cameras(cameras, read_sampling(sampling)), known, wishes)
+    print(as_text(made, wishes, known) if as_json else as_table(made, wishes, known), end="")

@@ -66,10 +66,7 @@ class RunningHub:
     database: Database
     registry: Registry
     board: Board
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +146,20 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         follow.once()
         server.start()
         stack.callback(server.stop)
+        url = _reached_at(city.server.host, server.port)
         if not city.access.loopback_without_login:
-            invite(Accounts(database, clock, city.access), f"http://127.0.0.1:{server.port}")
+            invite(Accounts(database, clock, city.access), city.server.public_url or url)
         running.start()
         stack.callback(running.stop)
         stack.callback(loudspeakers.announcer.floor.stop_all, "hub")  # nobody waits for the end of a phrase
-        yield RunningHub(running, server, database, registry, ground.board)
+        yield RunningHub(running, server, database, registry, ground.board, url)
+
+
+def _reached_at(host: str, port: int) -> str:
+    """A URL that answers on this machine."""
+    everywhere = host in {"0.0.0.0", "::", ""}  # noqa: S104 - told apart, not listened on
+    name = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
 
 
 @contextmanager

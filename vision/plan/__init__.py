@@ -1,0 +1,1 @@
+"""How many machines a city needs, from what was measured."""
