@@ -81,6 +81,7 @@ class FakeBoard:
     turned: set[str] = field(default_factory=set)
     under_way: frozenset[str] = frozenset()
     patrol: Mapping[str, Any] | None = None
+    load: dict[str, float] = field(default_factory=dict)
     references: dict[str, bytes] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
 
@@ -99,8 +100,15 @@ class FakeBoard:
         return self.under_way
 
     def post_health(
-        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, patrol: Mapping[str, Any] | None
+        self,
+        worker: str,
+        cameras: Mapping[str, Mapping[str, Any]],
+        *,
+        at: str,
+        patrol: Mapping[str, Any] | None,
+        load: Mapping[str, float],
     ) -> None:
+        self.load = dict(load)
         self.health.update(cameras)
         self.patrol = patrol
 

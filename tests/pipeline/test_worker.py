@@ -314,3 +314,14 @@ def test_a_new_view_is_judged_once_a_person_has_accepted_it(rig: Rig) -> None:
     assert rig.board.health["gate"]["view"] == "good"
     assert rig.board.references.keys() == {"gate/main"}, "the new picture is the reference"
     worker.stop()
+
+
+def test_looks_get_rarer_while_the_hubs_are_behind(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = rig.worker()
+    monkeypatch.setattr(rig.bus, "waiting", lambda: 240_000)
+    worker.tick()
+    assert rig.board.load["looks_share"] == 0.25
+    assert rig.board.load["findings_behind"] == 240_000
+    monkeypatch.setattr(rig.bus, "waiting", lambda: 10)
+    worker.tick()
+    assert rig.board.load["looks_share"] == 1

@@ -1,4 +1,5 @@
 import threading
+from collections import Counter
 
 import numpy as np
 
@@ -50,3 +51,20 @@ def test_close_wakes_the_taker() -> None:
     box.close()
     taker.join(10)
     assert got == [[]]
+
+
+def test_under_pressure_looks_get_rarer_by_priority_and_nobody_starves() -> None:
+    """Twelve views always have a look ready, four are taken at a time: 4 : 2 : 1 by class."""
+    box, taken = Mailbox(), Counter[str]()
+    names = [f"{priority}-{n}" for priority in (1, 2, 3) for n in range(4)]
+    box.rank({name: int(name[0]) for name in names})
+    for seq in range(700):
+        for name in names:
+            box.put(look(name, seq))
+        taken.update(frame.camera_id for frame in box.take(4, 0.0))
+    by_class = [[taken[name] for name in names if name[0] == priority] for priority in "123"]
+    assert all(max(counts) - min(counts) <= 2 for counts in by_class), "fair within a class"
+    first, second, third = (sum(counts) for counts in by_class)
+    assert 1.7 <= first / second <= 2.3
+    assert 1.7 <= second / third <= 2.3
+    assert box.waiting() == 8

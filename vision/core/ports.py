@@ -65,6 +65,10 @@ class FindingBus(Protocol):
 
     def acknowledge(self, delivery_ids: Iterable[str]) -> None: ...
 
+    def waiting(self) -> int:
+        """Findings published and not yet finished; raises StorageError."""
+        ...
+
     def own(self, partitions: Collection[int]) -> None:
         """Read these parts of the city's findings and no others; of new ones what was left unfinished comes first."""
         ...

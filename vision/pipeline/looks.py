@@ -1,6 +1,7 @@
 """The way of a look through a worker: mailbox, detector, analyser, evidence, spool."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -56,6 +57,8 @@ class Looks:
         self._between: deque[Asked] = deque()
         self._changed = threading.Condition()
         self._stopping = False
+        self._pause = threading.Event()
+        self.share = 1.0  # of its time that the feeder feeds; less when those who take findings in fall behind
         self.judged = 0
         self.failed = 0
         self._threads = [
@@ -70,6 +73,7 @@ class Looks:
     def stop(self, wait_s: float = 3.0) -> None:
         with self._changed:
             self._stopping = True
+            self._pause.set()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(wait_s)
@@ -79,6 +83,7 @@ class Looks:
 
     def _feed(self) -> None:
         while not self._stopping:
+            began_s = time.monotonic()
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._waiting() < self._depth)
                 widest = max((len(asked.answers) for asked in self._between), default=1)
@@ -92,6 +97,8 @@ class Looks:
                 with self._changed:
                     self._between.append(asked)
                     self._changed.notify_all()
+            if self.share < 1:
+                self._pause.wait(min(2.0, (time.monotonic() - began_s) * (1 - self.share) / self.share))
 
     def _waiting(self) -> int:
         """Pictures between feeder and judge."""

@@ -48,6 +48,10 @@ class Spool:
         with self._filled:
             return len(self._queue)
 
+    def behind(self) -> int:
+        """Findings on the bus that the hubs have not finished; raises StorageError."""
+        return self._bus.waiting()
+
     def flush_once(self) -> bool:
         """Send one batch; False when the bus refused it (it stays queued)."""
         with self._filled:

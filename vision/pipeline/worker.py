@@ -30,6 +30,8 @@ log = structlog.get_logger()
 _TICK_S = 1.0
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
+_AMPLE = 60_000  # findings that the hubs may be behind before looks get rarer: half a minute of a city
+_LEAST_SHARE = 0.1
 _REFERENCE_PX = 480
 _HELD = Why("值班员正在转动摄像机", "an operator is turning the camera")
 
@@ -84,6 +86,8 @@ class Watch(Protocol):
 class Mailbox(Protocol):
     def take(self, limit: int, wait_s: float) -> list[Frame]: ...
 
+    def rank(self, priorities: Mapping[str, int]) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -105,7 +109,13 @@ class Board(Protocol):
     def registry(self) -> dict[str, Any] | None: ...
 
     def post_health(
-        self, worker: str, cameras: Mapping[str, Mapping[str, Any]], *, at: str, patrol: Mapping[str, Any] | None
+        self,
+        worker: str,
+        cameras: Mapping[str, Mapping[str, Any]],
+        *,
+        at: str,
+        patrol: Mapping[str, Any] | None,
+        load: Mapping[str, float],
     ) -> None: ...
 
     def forget_health(self, camera_ids: list[str]) -> None: ...
@@ -268,6 +278,7 @@ class Worker:
             for key, watched in self._cameras.items():
                 watched.fence = fences[key]
         if gone or changed:
+            self.parts.mailbox.rank({camera.id: camera.priority for camera in cameras})
             self.parts.watch.apply(cameras)
             if self.parts.previews is not None:
                 self.parts.previews.follow(cameras)
@@ -360,7 +371,23 @@ class Worker:
         }
         rounds = self.parts.watch.rounds()
         patrol = None if rounds is None else plain(asdict(rounds))
-        self.parts.board.post_health(self.name, rows, at=now.isoformat(), patrol=patrol)
+        self.parts.board.post_health(self.name, rows, at=now.isoformat(), patrol=patrol, load=self._pace())
+
+    def _pace(self) -> dict[str, float]:
+        """Look more rarely while the hubs are behind, whatever keeps them: their database, their platforms, Redis."""
+        spool, looks = self.parts.spool, self._looks
+        behind = spool.behind()
+        share = 1.0 if behind <= _AMPLE else max(_LEAST_SHARE, _AMPLE / behind)
+        if (share < 1) != (looks.share < 1):
+            event = "looks_thinned" if share < 1 else "looks_resumed"
+            log.warning(event, worker=self.name, share=round(share, 2), findings_behind=behind)
+        looks.share = share
+        return {
+            "looks_share": round(share, 3),
+            "findings_behind": behind,
+            "findings_waiting": spool.waiting(),
+            "findings_dropped": spool.dropped,
+        }
 
     def _view_trouble(self, camera_id: str) -> dict[str, str]:
         """A camera that sends pictures of no use says why where a dead one says why it is dead."""

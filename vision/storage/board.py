@@ -67,17 +67,18 @@ class Board:
         at: str,
         capacity: float = 1.0,
         patrol: Mapping[str, Any] | None = None,
+        load: Mapping[str, float] | None = None,
     ) -> None:
         """`at`: ISO time; readers call a camera `unwatched` when it grows old. `capacity`: see cluster.shares.
 
-        `patrol`: how well the worker's rounds keep their targets; None where it has none.
+        `patrol`: how well the worker's rounds keep their targets; None where it has none. `load`: what waits behind it.
         """
         with self._telling():
             pipe = self._client.pipeline(transaction=False)
             rows = {key: json.dumps({**value, "worker": worker, "at": at}) for key, value in cameras.items()}
             if rows:
                 pipe.hset(_PREFIX + "health", mapping=rows)  # type: ignore[arg-type]
-            row = json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity, "patrol": patrol})
+            row = json.dumps({"at": at, "cameras": len(cameras), "capacity": capacity, "patrol": patrol, "load": load})
             pipe.hset(_PREFIX + "workers", worker, row)
             pipe.set(f"{_PREFIX}alive:{worker}", 1, px=int(_SILENT_S * 1000))
             pipe.execute()

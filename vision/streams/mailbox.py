@@ -1,16 +1,27 @@
 """Looks on their way to inference: one slot a view, newest wins, and every look overwritten is counted."""
 
+import heapq
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from vision.core.frames import Frame
 
+_STRIDES = {1: 0.5, 2: 1.0, 3: 2.0}
+
 
 class Mailbox:
-    """A slot for each (camera, view). Producers never wait; the taker gets the views that waited longest."""
+    """A slot for each (camera, view). Producers never wait; the taker gets the views that waited longest.
+
+    When more come than are taken, looks get rarer for all, twice as rare from one class of priority to the next, and no
+    view starves: stride scheduling (Waldspurger & Weihl, MIT/LCS/TM-528, 1995).
+    """
 
     def __init__(self) -> None:
         self._slots: dict[tuple[str, str], Frame] = {}
+        self._pass: dict[tuple[str, str], float] = {}  # how far each view's turns have come
+        self._reached = 0.0
+        self._strides: dict[str, float] = {}
         self._filled = threading.Condition()
         self._drops: Counter[str] = Counter()
         self._closed = False
@@ -24,22 +35,34 @@ class Mailbox:
         with self._filled:
             if key in self._slots:
                 self._drops[frame.camera_id] += 1
+            else:  # turns that it did not want are not owed to it
+                self._pass[key] = max(self._pass.get(key, 0.0), self._reached)
             self._slots[key] = frame
             self._filled.notify()
 
+    def rank(self, priorities: Mapping[str, int]) -> None:
+        """Cameras by priority, 1 (most important) to 3; those not named are 2."""
+        self._strides = {camera_id: _STRIDES.get(priority, 1.0) for camera_id, priority in priorities.items()}
+
     def take(self, limit: int, wait_s: float) -> list[Frame]:
-        """Up to `limit` looks, longest waiting first; empty after `wait_s` or once closed."""
+        """Up to `limit` looks, whose turn it is first; empty after `wait_s` or once closed."""
         with self._filled:
             if not self._slots and not self._closed:
                 self._filled.wait(wait_s)
-            keys = list(self._slots)[:limit]
+            keys = list(self._slots)
+            if len(keys) > limit:
+                keys = heapq.nsmallest(limit, keys, key=self._pass.__getitem__)
+            for key in keys:
+                self._reached = max(self._reached, self._pass[key])
+                self._pass[key] += self._strides.get(key[0], 1.0)
             return [self._slots.pop(key) for key in keys]
 
     def discard(self, camera_id: str) -> None:
         """Forget a camera that was removed or changed."""
         with self._filled:
-            for key in [key for key in self._slots if key[0] == camera_id]:
-                del self._slots[key]
+            for key in [key for key in self._pass if key[0] == camera_id]:
+                del self._pass[key]
+                self._slots.pop(key, None)
 
     def close(self) -> None:
         """Wake whoever waits; looks already left can still be taken."""

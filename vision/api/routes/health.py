@@ -82,6 +82,7 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
     for state, count in Counter(item["state"] for item in items).items():
         cameras.labels(state).set(count)
     workers.set(_reporting(hub, now))
+    _load(hub, registry)
     listeners.set(hub.services.feed.listeners)
     head.set(hub.services.feed.head)
     return registry
@@ -94,3 +95,16 @@ def _reporting(hub: Context, now: datetime) -> int:
     except StorageError:
         return 0
     return sum(now - datetime.fromisoformat(row["at"]) <= _SILENT for row in rows)
+
+
+def _load(hub: Context, registry: CollectorRegistry) -> None:
+    """What waits where, and which workers look more rarely for it."""
+    share = Gauge("streetward_looks_share", "Share of its looks that a worker makes", ("worker",), registry=registry)
+    spool = Gauge("streetward_findings_waiting", "Findings waiting in a worker", ("worker",), registry=registry)
+    behind = Gauge("streetward_findings_behind", "Findings that the hubs have not finished", registry=registry)
+    loads = {name: row.get("load") for name, row in hub.services.board.workers().items() if row.get("alive")}
+    for name, load in loads.items():
+        if load:
+            share.labels(name).set(load["looks_share"])
+            spool.labels(name).set(load["findings_waiting"])
+            behind.set(load["findings_behind"])
