@@ -105,7 +105,7 @@ def test_the_fleet_tells_what_ails(city: City, open_page: Open) -> None:
 
 def test_a_camera_is_found_in_the_network_and_added(city: City, open_page: Open) -> None:
     page = open_page("/console/fleet")
-    page.get_by_role("button", name="搜索摄像机").click()
+    page.get_by_role("button", name="发现摄像机").click()
     page.get_by_label("密码").fill("s3cret-9")
     page.locator("dialog").get_by_role("button", name="搜索", exact=True).click()
     page.locator("dialog").get_by_text("10.0.0.77", exact=True).wait_for()

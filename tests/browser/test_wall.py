@@ -31,6 +31,12 @@ def test_presets_turn_a_patrolled_camera_and_its_zones_are_said_to_be_unknown(ci
     assert city.board.turned == {}
 
 
+def test_a_link_to_one_camera_shows_that_one(city: City, open_page: Open) -> None:
+    page = open_page("/console/wall?camera=market")
+    page.locator(".tile figcaption", has_text="菜市口").wait_for()
+    assert page.locator(".tile").count() == 1
+
+
 def test_cameras_stand_by_district_and_a_fixed_one_offers_no_presets(city: City, open_page: Open) -> None:
     page = open_page("/console/wall")
     page.locator(".tree summary", has_text="东城").wait_for()

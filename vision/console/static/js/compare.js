@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { fill, h } from "./dom.js";
 import { t } from "./i18n.js";
+import { reasonOf } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 
 export async function compareViews(app, camera) {
@@ -14,9 +15,9 @@ export async function compareViews(app, camera) {
   const pair = h("div", { class: "compare" });
   const paint = () => fill(pair, picture(t("view_reference"), `/api/v1${path()}?reason=compare`), picture(t("view_now"), `/api/v1/cameras/${encodeURIComponent(camera.id)}/look?reason=compare`));
   paint();
-  const chooser = Object.keys(views).length > 1 && h("select", { class: "input", "aria-label": t("view"), onchange: (event) => { view = event.target.value; paint(); } }, Object.keys(views).map((id) => h("option", { value: id, selected: id === view }, views[id].name || id)));
+  const chooser = Object.keys(views).length > 1 && h("select", { class: "input fit", "aria-label": t("view"), onchange: (event) => { view = event.target.value; paint(); } }, Object.keys(views).map((id) => h("option", { value: id, selected: id === view }, views[id].name || id)));
   const may = app.actions.may("registry:write");
-  const yes = await ask(camera.name, h("div", { class: "stack" }, chooser, camera.reason && h("p", { class: "small" }, camera.reason), pair,
+  const yes = await ask(camera.name, h("div", { class: "stack" }, chooser, camera.reason && h("p", { class: "small" }, reasonOf(camera)), pair,
     h("p", { class: "small muted" }, t("view_accept_hint")), h("a", { href: `/console/zones/${encodeURIComponent(camera.id)}`, onclick: (event) => event.target.closest("dialog").close() }, t("zones"))),
   { okLabel: may ? t("view_accept") : null });
   if (!yes) return;

@@ -22,7 +22,7 @@ export function openDiscovery(app) {
   ask(t("find_cameras"), h("div", { class: "stack find" },
     h("div", { class: "line wrap" }, h("label", { class: "field grow" }, t("find_hosts"), hosts), button(t("find"), { kind: "primary", onclick: search })),
     h("div", { class: "line wrap" }, h("label", { class: "field grow" }, t("user"), user), h("label", { class: "field grow" }, t("password"), password), h("label", { class: "field grow" }, t("district"), district, h("datalist", { id: "found-districts" }, districts.map((name) => h("option", { value: name }))))),
-    list), { okLabel: t("close") });
+    list), { okLabel: null, cancelLabel: t("close") });
 }
 
 function row(app, found, { user, password, district }) {

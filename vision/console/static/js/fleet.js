@@ -5,7 +5,7 @@ import { button, fill, h } from "./dom.js";
 import { t, when } from "./i18n.js";
 import { compareViews } from "./compare.js";
 import { openDiscovery } from "./discovery.js";
-import { stateColour, stateName } from "./labels.js";
+import { reasonOf, stateColour, stateName } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 import { VirtualList } from "./virtual.js";
 
@@ -33,7 +33,7 @@ class Fleet {
     this.element = h("div", { class: "fleet" },
       h("header", { class: "page-head" }, h("div", { class: "line wrap" }, h("h1", {}, t("fleet")), h("span", { class: "grow" }), this.search,
         button(t("export_csv"), { iconName: "down", kind: "s", onclick: () => this.exportCsv() }),
-        app.actions.may("registry:write") && button(t("find_cameras"), { iconName: "wall", kind: "s", onclick: () => openDiscovery(app) }),
+        app.actions.may("registry:write") && button(t("find_cameras"), { iconName: "search", kind: "s", onclick: () => openDiscovery(app) }),
         app.actions.may("registry:write") && button(t("import_csv"), { iconName: "plus", kind: "s", onclick: () => this.importCsv() })),
       this.summary, this.dots, this.bulk),
       h("div", { class: "fleet-head tiny muted" }, ["", t("camera"), t("place"), t("status"), t("reason"), t("last_seen"), t("fps"), t("open_alerts"), ""].map((name) => h("span", {}, name))),
@@ -127,7 +127,7 @@ class Fleet {
     fill(name, h("b", {}, c.name), h("span", { class: "faint tiny" }, ` ${c.id}`));
     place.textContent = [c.district, c.place].filter(Boolean).join(" · ");
     fill(state, h("i", { class: `dot ${stateColour(c.state)}` }), ` ${stateName(c.state)}`);
-    reason.textContent = reason.title = c.reason;
+    reason.textContent = reason.title = reasonOf(c);
     seen.textContent = c.seen_at ? when(c.seen_at) : "—";
     fps.textContent = c.health?.fps ? `${(c.health.fps * 60).toFixed(1)}${t("per_minute")}` : "—";
     open.textContent = c.open_incidents || "";

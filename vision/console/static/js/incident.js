@@ -46,7 +46,7 @@ export class IncidentView {
 
   paint() {
     const item = this.item;
-    fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.facts(item));
+    fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.clip() ?? null, this.facts(item));
   }
 
   head(item) {
@@ -72,13 +72,12 @@ export class IncidentView {
         figure(shown, after ? t("before") : t(shown?.role ?? "annotated")), after && figure(after, t("now"))),
       all.length > 1 && h("div", { class: "filmstrip", role: "group", "aria-label": t("evidence") }, all.map((e) =>
         h("button", { type: "button", title: `${t(e.role)} · ${when(e.captured_at)}`, "aria-pressed": String(e.id === shown?.id), onclick: () => { this.role = e.id; this.paint(); } },
-          h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: "", loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))),
-      this.clip());
+          h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: "", loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))));
   }
 
   clip() {
     const clip = this.detail?.evidence.find((e) => e.media_type.startsWith("video/"));
-    return clip && h("figure", {}, h("video", { class: "clip-video", controls: true, preload: "metadata", src: evidenceUrl(clip.id, { browser: true }) }),
+    return clip && h("figure", { class: "clip-figure" }, h("video", { class: "clip-video", controls: true, preload: "metadata", src: evidenceUrl(clip.id, { browser: true }) }),
       h("figcaption", { class: "tiny muted line" }, t("clip"), when(clip.captured_at, { date: "full" }), h("a", { class: "right", href: evidenceUrl(clip.id), download: `${this.item.id}.mp4` }, t("original"))));
   }
 

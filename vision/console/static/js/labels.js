@@ -1,7 +1,7 @@
 // How incidents, cases and cameras are worded and coloured everywhere.
 
 import { h } from "./dom.js";
-import { t } from "./i18n.js";
+import { lang, t } from "./i18n.js";
 
 export const TYPES = ["out_of_store", "garbage", "bike_misparked"];
 
@@ -22,3 +22,9 @@ export const stateColour = (state) => STATE_COLOUR[state] ?? "amber";
 export const stateName = (state) => { const key = `state_${state}`; const name = t(key); return name === key ? state : name; };
 export const colourChip = (colour) => colour && h("span", { class: `chip ${colour === "yellow" ? "amber" : colour}` }, t(colour));
 export const picked = (item, ...roles) => roles.map((role) => item.evidence.findLast?.((e) => e.role === role) ?? [...item.evidence].reverse().find((e) => e.role === role)).find(Boolean);
+
+// A worker's reason as "view: 中文 / English": the part in the reader's language; any other reason as it is.
+export function reasonOf(camera) {
+  const both = /^(.*?)([^:]*[\u4e00-\u9fff][^/]*) \/ (.+)$/u.exec(camera.reason);
+  return both ? both[1] + (lang() === "zh" ? both[2] : both[3]).trim() : camera.reason;
+}

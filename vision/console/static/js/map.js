@@ -5,7 +5,7 @@ import { button, fill, h } from "./dom.js";
 import { fromGcj02, metresPerUnit, project, toGcj02, unproject } from "./geo.js";
 import { bayCard, drawBays, drawGrids } from "./ground.js";
 import { lasted, t } from "./i18n.js";
-import { TYPES, kindName, picked, stateColour, stateName, statusChip } from "./labels.js";
+import { TYPES, kindName, picked, reasonOf, stateColour, stateName, statusChip } from "./labels.js";
 
 const TILE = 256;
 const HEAT_DAYS = [1, 7, 30];
@@ -93,9 +93,9 @@ class CityMap {
 
   // Where the pointer is (else the middle), in the datum that the reader wants.
   tell(event = null) {
-    if (event) { const box = this.canvas.getBoundingClientRect(); this.pointed = [event.clientX - box.left, event.clientY - box.top]; }
-    const [px, py] = this.pointed ?? [this.element.clientWidth / 2, this.element.clientHeight / 2];
-    const drawn = unproject([this.centre[0] + (px - this.element.clientWidth / 2) / this.scale, this.centre[1] + (py - this.element.clientHeight / 2) / this.scale]);
+    if (event) this.pointed = this.local(event);
+    const [px, py] = this.pointed ?? [this.width / 2, this.height / 2];
+    const drawn = unproject([this.centre[0] + (px - this.width / 2) / this.scale, this.centre[1] + (py - this.height / 2) / this.scale]);
     const wgs84 = this.shifted ? fromGcj02(drawn) : drawn;
     const [lon, lat] = this.datum === "gcj02" ? toGcj02(wgs84) : wgs84;
     this.where.textContent = `${lon.toFixed(5)}, ${lat.toFixed(5)} ${this.datum === "gcj02" ? "GCJ-02" : "WGS-84"}`;
@@ -108,7 +108,7 @@ class CityMap {
     canvas.addEventListener("pointermove", (e) => {
       this.tell(e);
       if (!drag) { canvas.style.cursor = this.at(e) ? "pointer" : "grab"; return; }
-      const dx = e.clientX - drag[0], dy = e.clientY - drag[1];
+      const dx = (e.clientX - drag[0]) / this.unit, dy = (e.clientY - drag[1]) / this.unit;
       if (Math.abs(dx) + Math.abs(dy) > 3) moved = true;
       if (!moved) return;
       this.centre = [this.centre[0] - dx / this.scale, this.centre[1] - dy / this.scale];
@@ -122,6 +122,24 @@ class CityMap {
       if (step) { this.centre = [this.centre[0] + step[0] / this.scale, this.centre[1] + step[1] / this.scale]; this.draw(); } else if (e.key === "+" || e.key === "=") this.zoomAt(1);
       else if (e.key === "-") this.zoomAt(-1);
     });
+  }
+
+  // Marks and letters grow with the page's own on the wall screens of a control room.
+  get unit() {
+    return innerWidth >= 3200 ? 1.6 : innerWidth >= 2400 ? 1.2 : 1;
+  }
+
+  get width() {
+    return this.element.clientWidth / this.unit;
+  }
+
+  get height() {
+    return this.element.clientHeight / this.unit;
+  }
+
+  local(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / this.unit, (event.clientY - box.top) / this.unit];
   }
 
   get scale() {
@@ -143,16 +161,16 @@ class CityMap {
     this.fitted = true;
     const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
     const box = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
-    const above = this.panel.offsetHeight + 40; // nothing hides behind the switches
+    const above = this.panel.offsetHeight / this.unit + 40; // nothing hides behind the switches
     const wide = Math.max(box[2] - box[0], 1e-7), high = Math.max(box[3] - box[1], 1e-7);
-    const room = [Math.max(120, this.element.clientWidth - 200), Math.max(120, this.element.clientHeight - above - 70)];
+    const room = [Math.max(120, this.width - 200), Math.max(120, this.height - above - 70)];
     this.zoom = Math.max(3, Math.min(17, Math.log2(Math.min(room[0] / wide, room[1] / high) / TILE)));
     this.centre = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 - (above - 70) / 2 / this.scale];
   }
 
   zoomAt(by, event = null) {
-    const box = this.canvas.getBoundingClientRect();
-    const px = event ? event.clientX - box.left - box.width / 2 : 0, py = event ? event.clientY - box.top - box.height / 2 : 0;
+    const [x, y] = event ? this.local(event) : [this.width / 2, this.height / 2];
+    const px = x - this.width / 2, py = y - this.height / 2;
     const before = [this.centre[0] + px / this.scale, this.centre[1] + py / this.scale];
     this.zoom = Math.max(2, Math.min(20, this.zoom + by));
     this.centre = [before[0] - px / this.scale, before[1] - py / this.scale];
@@ -174,13 +192,12 @@ class CityMap {
     const { canvas } = this;
     if (!this.centre || !canvas.isConnected) return;
     const ratio = devicePixelRatio || 1;
-    this.width = this.element.clientWidth;
-    this.height = this.element.clientHeight;
-    if (canvas.width !== Math.round(this.width * ratio) || canvas.height !== Math.round(this.height * ratio)) { canvas.width = Math.round(this.width * ratio); canvas.height = Math.round(this.height * ratio); }
+    const wide = Math.round(this.element.clientWidth * ratio), high = Math.round(this.element.clientHeight * ratio);
+    if (canvas.width !== wide || canvas.height !== high) { canvas.width = wide; canvas.height = high; }
     const style = getComputedStyle(document.documentElement);
     this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const g = canvas.getContext("2d");
-    g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    g.setTransform(ratio * this.unit, 0, 0, ratio * this.unit, 0, 0);
     g.fillStyle = this.colour("bg");
     g.fillRect(0, 0, this.width, this.height);
     this.hits = [];
@@ -320,8 +337,7 @@ class CityMap {
   }
 
   at(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const x = event.clientX - box.left, y = event.clientY - box.top;
+    const [x, y] = this.local(event);
     return this.hits?.findLast((hit) => (hit.x - x) ** 2 + (hit.y - y) ** 2 <= hit.r ** 2) ?? null;
   }
 
@@ -329,7 +345,7 @@ class CityMap {
     this.card.hidden = !hit;
     if (!hit) return;
     const close = button("", { iconName: "cross", kind: "flat s square", title: t("close"), onclick: () => { this.card.hidden = true; } });
-    if (hit.camera) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.camera.name), close), h("p", { class: "small muted" }, hit.camera.place), h("p", { class: "line small" }, h("i", { class: `dot ${stateColour(hit.camera.state)}` }), stateName(hit.camera.state), hit.camera.reason),
+    if (hit.camera) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.camera.name), close), h("p", { class: "small muted" }, hit.camera.place), h("p", { class: "line small" }, h("i", { class: `dot ${stateColour(hit.camera.state)}` }), stateName(hit.camera.state), reasonOf(hit.camera)),
       h("div", { class: "line" }, h("a", { class: "btn s", href: `/console/wall?camera=${encodeURIComponent(hit.camera.id)}` }, t("wall")), h("a", { class: "btn s", href: `/console/queue?tab=all&camera=${encodeURIComponent(hit.camera.id)}` }, t("queue"))));
     else if (hit.speaker) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.speaker.name), close), h("p", { class: "small muted" }, hit.speaker.place), h("p", { class: "small" }, `${hit.speaker.kind} · ${hit.speaker.earshot_m} m`));
     else if (hit.bay) fill(this.card, h("div", { class: "line" }, h("h2", { class: "grow clip" }, hit.bay.name), close), bayCard(this.app, hit.bay), h("div", { class: "line" }, h("a", { class: "btn s", href: `/console/wall?camera=${encodeURIComponent(hit.bay.camera_id)}` }, t("wall"))));

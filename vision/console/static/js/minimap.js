@@ -19,9 +19,9 @@ export function miniMap(app, { at, seen, ground }) {
 
 function draw(app, canvas, { at, seen, ground }, again) {
   const settings = app.me.console.map, ratio = devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
+  const unit = innerWidth >= 3200 ? 1.6 : 1, width = canvas.clientWidth / unit, height = canvas.clientHeight / unit;
+  canvas.width = Math.round(width * unit * ratio);
+  canvas.height = Math.round(height * unit * ratio);
   const place = (point) => project(settings.tiles_datum === "gcj02" && settings.tiles_url ? toGcj02(point) : point);
   const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const points = [at, ...seen.map((camera) => camera.position), ...ground].map(place);
@@ -32,7 +32,7 @@ function draw(app, canvas, { at, seen, ground }, again) {
   const centre = [(Math.min(...xs) + Math.max(...xs)) / 2, (Math.min(...ys) + Math.max(...ys)) / 2];
   const screen = (point) => { const [x, y] = place(point); return [(x - centre[0]) * scale + width / 2, (y - centre[1]) * scale + height / 2]; };
   const g = canvas.getContext("2d");
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
+  g.setTransform(ratio * unit, 0, 0, ratio * unit, 0, 0);
   g.fillStyle = colour("raised");
   g.fillRect(0, 0, width, height);
   if (settings.tiles_url) tiles(g, settings.tiles_url, { width, height, scale, centre, again });

@@ -23,7 +23,7 @@ export function fail(error) {
 }
 
 // Shows a dialog; resolves with what its form's submit handler returns, or null when it was closed.
-export function ask(title, body, { okLabel, okKind = "primary", read = () => true } = {}) {
+export function ask(title, body, { okLabel, okKind = "primary", cancelLabel, read = () => true } = {}) {
   return new Promise((resolve) => {
     let answer = null;
     const form = h("form", { method: "dialog", class: "stack", onsubmit: (event) => {
@@ -34,7 +34,7 @@ export function ask(title, body, { okLabel, okKind = "primary", read = () => tru
       dialog.close();
     } }, h("h2", {}, title), body,
       h("div", { class: "line" }, h("span", { class: "grow" }),
-        button(t("cancel"), { onclick: () => dialog.close() }),
+        button(cancelLabel ?? t("cancel"), { onclick: () => dialog.close() }),
         okLabel !== null && h("button", { class: `btn ${okKind}`, type: "submit" }, okLabel ?? t("ok"))));
     const dialog = h("dialog", { onclose: () => { dialog.remove(); resolve(answer); } }, form);
     dialog.finish = (value) => { answer = value; dialog.close(); };

@@ -10,7 +10,7 @@ import { ask, fail, toast } from "./toast.js";
 
 const EVERY_MS = 1000;
 const FIRST_MS = 250; // until there is something to see
-const LAYOUTS = [4, 9, 16, 25];
+const LAYOUTS = [1, 4, 9, 16, 25];
 
 export function wallPage(app, page) {
   const wall = new Wall(app);
@@ -47,6 +47,7 @@ class Wall {
 
   fillUp() {
     const known = [...this.app.cameras.keys()];
+    if (!known.length) return; // not loaded yet: what a link asks for is not forgotten
     this.chosen = this.chosen.filter((id) => this.app.cameras.has(id)).slice(0, Math.max(this.count, 1));
     if (!this.chosen.length && known.length) this.chosen = known.slice(0, this.count);
   }
@@ -84,7 +85,7 @@ class Wall {
     this.grid.style.setProperty("--columns", columns);
     this.grid.style.setProperty("--rows", Math.max(1, Math.ceil(Math.min(this.count, this.chosen.length) / columns)));
     for (const [id, tile] of this.tiles) if (!this.chosen.includes(id)) { tile.stop(); tile.element.remove(); this.tiles.delete(id); }
-    for (const id of this.chosen) {
+    for (const id of this.chosen.filter((one) => this.app.cameras.has(one))) {
       if (!this.tiles.has(id)) this.tiles.set(id, new Tile(this.app, id, () => this.choose(id)));
       const tile = this.tiles.get(id);
       this.grid.append(tile.element);
