@@ -46,7 +46,7 @@ export class IncidentView {
 
   paint() {
     const item = this.item;
-    fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.clip() ?? null, this.facts(item));
+    fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.clip(), this.facts(item));
   }
 
   head(item) {
@@ -75,10 +75,16 @@ export class IncidentView {
           h("img", { src: evidenceUrl(e.id, { width: 160 }), alt: "", loading: "lazy" }), h("span", { class: "tiny" }, t(e.role))))));
   }
 
+  // The same element as long as it is the same clip: what is being played goes on when the page is painted anew.
   clip() {
     const clip = this.detail?.evidence.find((e) => e.media_type.startsWith("video/"));
-    return clip && h("figure", { class: "clip-figure" }, h("video", { class: "clip-video", controls: true, preload: "metadata", src: evidenceUrl(clip.id, { browser: true }) }),
-      h("figcaption", { class: "tiny muted line" }, t("clip"), when(clip.captured_at, { date: "full" }), h("a", { class: "right", href: evidenceUrl(clip.id), download: `${this.item.id}.mp4` }, t("original"))));
+    if (!clip) return null;
+    if (this.film?.id !== clip.id) {
+      const video = h("video", { class: "clip-video", controls: true, preload: "metadata", src: evidenceUrl(clip.id, { browser: true }) });
+      const caption = h("figcaption", { class: "tiny muted line" }, `${t("clip")} · ${when(clip.captured_at, { date: "full" })}`, h("a", { class: "right", href: evidenceUrl(clip.id), download: `${this.item.id}.mp4` }, t("original")));
+      this.film = { id: clip.id, element: h("figure", { class: "clip-figure" }, video, caption) };
+    }
+    return this.film.element;
   }
 
   bar(item) {
