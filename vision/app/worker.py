@@ -25,6 +25,7 @@ from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.shadow import Shadow
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
+from vision.rules.book import needed_classes
 from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
@@ -122,9 +123,26 @@ def _load(city: CityConfig, model: str, clock: Clock) -> Model:
     from vision.detectors.batcher import Batcher
 
     detector = detector_of(city, model)
+    try:
+        require_zones_classes(city, detector)
+    except ConfigError:
+        detector.close()
+        raise
     section = city.detection
     batcher = Batcher(detector, section.max_batch, section.wait_ms / 1000, capacity=section.queue, clock=clock)
     return Model(model, detector.names, detector.version, batcher)
+
+
+def require_zones_classes(city: CityConfig, detector: Detector) -> None:
+    """Every class that a zone of the city's file counts on is one the model can see.
+
+    Raises:
+        ConfigError: a sentence for each zone that asks for a class the model does not have.
+    """
+    from vision.detectors.catalogue import require_classes
+
+    for key, camera in city.cameras.items():
+        require_classes(detector, needed_classes(camera.to_core(key), detector.names))
 
 
 def _shadow(city: CityConfig, exchange: Exchange, clock: Clock) -> Shadow | None:

@@ -1,12 +1,12 @@
 """The rule book: which rule holds in which kind of zone, and all rules asked about one look."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from vision.core.findings import Finding, ViolationType
-from vision.core.registry import View, Zone, ZoneKind
+from vision.core.registry import Camera, View, Zone, ZoneKind
 from vision.core.scene import Scene
-from vision.rules.bikes import BikeRule
+from vision.rules.bikes import BIKES, BikeRule
 from vision.rules.garbage import GarbageRule
 from vision.rules.out_of_store import OutOfStoreRule
 from vision.rules.settings import RuleSettings
@@ -41,6 +41,28 @@ SERVES: dict[ZoneKind, frozenset[ViolationType]] = {
     ZoneKind.ROAD: frozenset({ViolationType.GARBAGE}),
     ZoneKind.IGNORE: frozenset(),
 }
+
+_BIKE_GROUND = frozenset({ZoneKind.BIKE_BAY, ZoneKind.BIKE_NO_PARKING})
+_PUBLIC_GROUND = frozenset({ZoneKind.PAVEMENT, ZoneKind.BIN, ZoneKind.ROAD})
+
+
+def needed_classes(camera: Camera, names: Collection[str]) -> dict[str, frozenset[str]]:
+    """What the camera's zones count on, by zone, as `detectors.catalogue.require_classes` takes it.
+
+    A bike zone wants one class of bike at least (`names`: those that the model has), ground that is public wants
+    garbage, and every zone the classes that it allows. In strips what has no class is found by its change.
+    """
+    needed = {}
+    for view in camera.views:
+        for zone in view.zones:
+            wanted = set(zone.allowed)
+            if zone.kind in _BIKE_GROUND and not BIKES & set(names):
+                wanted |= {"bicycle"}
+            if zone.kind in _PUBLIC_GROUND:
+                wanted |= {"garbage"}
+            if wanted:
+                needed[f"zone {camera.id}/{view.id}/{zone.id} ({zone.kind})"] = frozenset(wanted)
+    return needed
 
 
 class RuleBook:
