@@ -82,6 +82,7 @@ class FakeBoard:
     under_way: frozenset[str] = frozenset()
     patrol: Mapping[str, Any] | None = None
     load: dict[str, float] = field(default_factory=dict)
+    left: str = ""
     references: dict[str, bytes] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
 
@@ -111,6 +112,9 @@ class FakeBoard:
         self.load = dict(load)
         self.health.update(cameras)
         self.patrol = patrol
+
+    def leave(self, worker: str) -> None:
+        self.left = worker
 
     def forget_health(self, camera_ids: list[str]) -> None:
         for key in camera_ids:

@@ -122,8 +122,11 @@ def test_the_board_keeps_registry_health_and_who_is_watched(valkey: EmbeddedValk
     board.watch("gate", until_s=100)
     assert board.registry_version() == 7
     assert board.health()["gate"]["worker"] == "w1"
+    assert board.workers()["w1"]["alive"]
     assert board.watched(now_s=50) == {"gate"}
     assert board.watched(now_s=101) == set()
     assert board.look("gate") is None
     board.post_look("gate", b"\xff\xd8")
     assert board.look("gate") == b"\xff\xd8"
+    board.leave("w1")
+    assert "w1" not in board.workers()

@@ -118,6 +118,8 @@ class Board(Protocol):
         load: Mapping[str, float],
     ) -> None: ...
 
+    def leave(self, worker: str) -> None: ...
+
     def forget_health(self, camera_ids: list[str]) -> None: ...
 
     def watched(self, *, now_s: float) -> set[str]: ...
@@ -221,6 +223,7 @@ class Worker:
         """Another worker need not wait for our leases to run out."""
         try:
             self.parts.leases.release(list(self._cameras))
+            self.parts.board.leave(self.name)
         except StorageError as error:
             log.warning("leases_not_released", worker=self.name, reason=str(error))
 

@@ -99,6 +99,14 @@ class Board:
                 for name, sign in zip(names, alive, strict=True)
             }
 
+    def leave(self, worker: str) -> None:
+        """A worker that ends of itself need not be found dead first."""
+        with self._telling():
+            pipe = self._client.pipeline()
+            pipe.delete(f"{_PREFIX}alive:{worker}")
+            pipe.hdel(_PREFIX + "workers", worker)
+            pipe.execute()
+
     def forget_worker(self, worker: str) -> None:
         with self._telling():
             self._client.hdel(_PREFIX + "workers", worker)
