@@ -6,7 +6,7 @@ import pytest
 
 from tests.streams.waiting import eventually, looks
 from vision.core.clock import SystemClock
-from vision.core.errors import SourceError, SourceRefusedError, SourceTimeoutError
+from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
 from vision.core.frames import TimeSource
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera
@@ -48,6 +48,13 @@ def test_unknown_path_is_refused_without_telling_the_password(source: type[Sourc
     with pytest.raises(SourceRefusedError, match="404") as caught:
         source(Camera("c", url), SystemClock()).open()
     assert "pass" not in str(caught.value)
+
+
+@pytest.mark.parametrize("device", ["warp", "qsv"])
+def test_hardware_is_never_left_out_in_silence(device: str, cameras: CameraServer) -> None:
+    camera = Camera("c", cameras.url("small.mp4"), options=(("transport", "ffmpeg"), ("hardware", device)))
+    with pytest.raises(NotThereError, match=rf"no hardware decoder '{device}'|cannot decode h264 on {device}"):
+        open_source(camera, SystemClock()).open()
 
 
 @SOURCES

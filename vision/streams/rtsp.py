@@ -11,9 +11,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vision.core.clock import Clock
-from vision.core.errors import SourceError, SourceRefusedError
+from vision.core.errors import NotThereError, SourceError, SourceRefusedError
 from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera
+from vision.streams.decoding import Decode, hardware, new_context
 from vision.streams.ffmpeg_errors import source_error
 from vision.streams.health import SourceFigures
 from vision.streams.options import source_options
@@ -46,6 +47,9 @@ class RtspSource:
 
     def open(self) -> None:
         options = self._options
+        if options.hardware:
+            # Where the device is missing this says so before the camera is troubled, as for our own client.
+            new_context(Decode("h264", self._scaler.look_px, hardware=options.hardware))
         begun_s = self.clock.monotonic_s()
         try:
             self._container = av.open(
@@ -58,6 +62,7 @@ class RtspSource:
                     "analyzeduration": "500000",
                 },
                 timeout=(options.open_timeout_s, options.read_timeout_s),
+                hwaccel=hardware(options.hardware) if options.hardware else None,
             )
         except (av.error.FFmpegError, OSError) as error:
             # FFmpeg tells an interrupted DESCRIBE as invalid data.
@@ -69,6 +74,8 @@ class RtspSource:
         stream = self._container.streams.video[0]
         stream.codec_context.skip_frame = "NONKEY"
         stream.codec_context.thread_count = 1
+        if options.hardware and not stream.codec_context.is_hwaccel:
+            raise NotThereError(f"cannot decode {stream.codec_context.name} on {options.hardware}")
 
     def frames(self) -> Iterator[Frame]:
         container = self._container
