@@ -23,6 +23,7 @@ from vision.detectors.spec import OWN_FORMAT, ModelSpec, label
 
 log = structlog.get_logger()
 Forward = Callable[[torch.Tensor], Sequence[torch.Tensor]]
+Run = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
 _MAX_BATCH = 64
 _INPUT_PX = (640, 640)
 
@@ -51,6 +52,7 @@ class UltralyticsDetector:
         named = metadata.name_outputs(spec.file, list(zip(_output_names(metadata, shapes), shapes, strict=True)))
         self._reading = label(spec, named, input_px)
         self._version = version_of(spec, metadata)
+        self._most = _MAX_BATCH
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,10 +66,11 @@ class UltralyticsDetector:
         for image in images:
             check_image(image)
         found: list[Detections] = []
-        for first in range(0, len(images), _MAX_BATCH):
-            fitted = [letterboxed(image, self._reading.input_px) for image in images[first : first + _MAX_BATCH]]
-            outputs = self._run(np.stack([picture for picture, _ in fitted]))
-            for row, (_, place) in enumerate(fitted):
+        while len(found) < len(images):
+            chunk = images[len(found) : len(found) + self._most]
+            fitted = [letterboxed(image, self._reading.input_px) for image in chunk]
+            outputs, self._most = fitting(self._run, np.stack([picture for picture, _ in fitted]), self._most)
+            for row, (_, place) in enumerate(fitted[: len(outputs[0])]):
                 found.append(gather([output[row] for output in outputs], self._reading, place))
         return found
 
@@ -85,7 +88,9 @@ class UltralyticsDetector:
                 if self._device.type == "cuda":
                     outputs = [self._best(output) for output in outputs]
                 return [output.float().cpu().numpy() for output in outputs]
-        except RuntimeError as error:  # out of memory included
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
             raise DetectorError(f"inference failed: {str(error).splitlines()[0]}") from None
 
     def _best(self, output: torch.Tensor) -> torch.Tensor:
@@ -95,6 +100,29 @@ class UltralyticsDetector:
             return output
         columns = output[:, 4:].amax(dim=1).topk(count, dim=1).indices
         return output.gather(2, columns[:, None].expand(-1, output.shape[1], -1))
+
+
+def fitting(run: Run, pictures: NDArray[np.uint8], most: int) -> tuple[list[NDArray[np.float32]], int]:
+    """The outputs of as many of the first pictures as the device's memory takes, and how many that is at most.
+
+    A batch that does not fit is halved until it does, and later ones begin at that size: a GPU is shared with other
+    processes, and a look that fails for its neighbours' sake is a look lost.
+
+    Raises:
+        DetectorError: not even one picture fits, or inference fails.
+    """
+    count = min(most, len(pictures))
+    while True:
+        try:
+            return run(pictures[:count]), most
+        except torch.OutOfMemoryError as error:
+            if count == 1:
+                reason = str(error).partition("\n")[0]
+                raise DetectorError(f"inference failed: not one picture fits into the memory: {reason}") from None
+            count = most = count // 2
+            log.warning("batch_halved", pictures=count)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 def _device(name: str) -> torch.device:
