@@ -10,7 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from vision.api import problems
+from vision.api import examples, problems
 from vision.api.access import Admission
 from vision.api.accounts import Accounts
 from vision.api.audit import AuditTrail
@@ -187,5 +187,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 if admission is not None:
                     operation["security"] = [{"key": []}, {"bearer": []}]
                     operation["x-scope"] = str(admission.scope or "signed in")
+        examples.add(schema)
         app.openapi_schema = schema
     return app.openapi_schema

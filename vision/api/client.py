@@ -10,7 +10,7 @@ with Streetward("http://hub:8000", key="sw_…") as hub:
 import json
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -91,6 +91,28 @@ class Streetward:
         """A file of evidence; `reason` is kept in the hub's audit log."""
         values = {"reason": reason, **({"width": width} if width else {})}
         return self._send("GET", f"/evidence/{evidence_id}", params=values).content
+
+    def daily_report(self, day: date, *, language: str = "zh") -> bytes:
+        """A day's report as PDF. Raises NotThereError when the day has not begun."""
+        return self._send("GET", f"/reports/daily/{day.isoformat()}.pdf", params={"language": language}).content
+
+    def phrases(self) -> list[dict[str, Any]]:
+        """What loudspeakers may say, in the order in which it is tried."""
+        found: list[dict[str, Any]] = self._send("GET", "/phrases").json()
+        return found
+
+    def mute(self, *, on: bool) -> None:
+        """Silence every loudspeaker of the city, or let them speak again."""
+        self._send("PUT", "/loudspeakers/mute", json={"on": on})
+
+    def models(self) -> dict[str, Any]:
+        """The catalogue, the wanted model, and what each worker looks with; engineers only."""
+        found: dict[str, Any] = self._send("GET", "/admin/models").json()
+        return found
+
+    def switch_model(self, model: str, reason: str = "") -> None:
+        """Raises Rejected when there is no such model, or its files are not here."""
+        self._send("POST", "/admin/models/switch", json={"model": model, "reason": reason})
 
     def statistics(self, *, since: datetime | None = None, until: datetime | None = None) -> wire.Statistics:
         values = {name: at.isoformat() for name, at in (("since", since), ("until", until)) if at is not None}
