@@ -29,6 +29,8 @@ from vision.core.errors import StorageError
 from vision.core.findings import Finding, FindingState
 from vision.sandbox.platform import SECRET, SandboxPlatform
 from vision.storage.bus import RedisBus
+from vision.storage.database import Database
+from vision.storage.tables import RegistryRow
 
 EVERY_S = 10.0
 CITY = 17_500
@@ -100,9 +102,14 @@ def _drained(bus: RedisBus) -> int:
     return bus.waiting()
 
 
+def _memory() -> str | None:
+    """Where that is: the figures are then not the disk's."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
 @contextmanager
 def _servers(count: int) -> Iterator[tuple[Path, RedisServer, "subprocess.Popen[bytes]"]]:
-    with tempfile.TemporaryDirectory(prefix="sw-") as name, SandboxPlatform().serve() as platform:
+    with tempfile.TemporaryDirectory(prefix="sw-", dir=_memory()) as name, SandboxPlatform().serve() as platform:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "pg").mkdir()
@@ -113,8 +120,8 @@ def _servers(count: int) -> Iterator[tuple[Path, RedisServer, "subprocess.Popen[
         database.start()
         hub = None
         try:
-            city = _city(folder, count, cache, database, platform)
-            (folder / "city.yaml").write_text(yaml.dump(city, Dumper=_DUMPER))
+            (folder / "city.yaml").write_text(yaml.safe_dump(_city(folder, cache, database, platform)))
+            _register(database.url_at("127.0.0.1"), count)
             hub = _hub(folder)
             yield folder, cache, hub
         finally:
@@ -123,9 +130,6 @@ def _servers(count: int) -> Iterator[tuple[Path, RedisServer, "subprocess.Popen[
                 hub.wait()
             cache.stop()
             database.stop()
-
-
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _hub(folder: Path) -> "subprocess.Popen[bytes]":
@@ -150,18 +154,29 @@ def _hub(folder: Path) -> "subprocess.Popen[bytes]":
     raise RuntimeError(f"the hub did not start: {log.read_text()[-800:]}")
 
 
-def _city(folder: Path, count: int, cache: RedisServer, database: PostgreSQLServer, platform: str) -> dict[str, Any]:
+def _register(url: str, count: int) -> None:
+    """The cameras as if made in the console, where a city's thousands come from."""
+    database, now = Database(url), SystemClock().now()
+    database.migrate()
+    with database.transaction() as session:
+        for n, camera in enumerate(cameras(count)):
+            zone = camera.views[0].zones[0]
+            kerb = {"kind": "keep_clear", "polygon": _SQUARE, "ground": [list(at) for at in zone.ground]}
+            document = {
+                "url": f"rtsp://sim/{camera.id}",
+                "district": camera.district,
+                "place": camera.place,
+                "zones": {zone.id: kerb},
+            }
+            row = RegistryRow(kind="camera", id=camera.id, document=document, deleted=False, version=n + 1)
+            row.updated_at, row.updated_by = now, "bench"
+            session.add(row)
+    database.close()
+
+
+def _city(folder: Path, cache: RedisServer, database: PostgreSQLServer, platform: str) -> dict[str, Any]:
     port = free_port()
     (folder / "port").write_text(str(port))
-    found: dict[str, Any] = {}
-    for camera in cameras(count):
-        zone = camera.views[0].zones[0]
-        found[camera.id] = {
-            "url": f"rtsp://sim/{camera.id}",
-            "district": camera.district,
-            "place": camera.place,
-            "zones": {zone.id: {"kind": "keep_clear", "polygon": _SQUARE, "ground": [list(at) for at in zone.ground]}},
-        }
     ladder = {"steps": [{"do": "file"}], "review": "never"}
     return {
         "data": str(folder / "data"),
@@ -169,8 +184,7 @@ def _city(folder: Path, count: int, cache: RedisServer, database: PostgreSQLServ
         "database": database.url_at("127.0.0.1"),
         "server": {"port": port},
         "access": {"loopback_without_login": True},
-        "cameras": found,
-        "incidents": dict.fromkeys(("garbage", "out_of_store", "bike_misparked"), ladder),
+        "incidents": {kind: {**ladder} for kind in ("garbage", "out_of_store", "bike_misparked")},
         "cases": {"platforms": {"sandbox": {"kind": "webhook", "url": f"{platform}/webhook", "secret": SECRET}}},
     }
 
