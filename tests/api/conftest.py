@@ -27,5 +27,7 @@ def server(city: City) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def client(city: City, server: ApiServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": city.key("admin")}) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": city.key("admin")}, timeout=30
+    ) as client:
         yield client
