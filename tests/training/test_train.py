@@ -111,6 +111,19 @@ def test_a_stopped_run_ends_as_if_it_had_not_been(recipe_file: Path, tmp_path: P
         torch.testing.assert_close(resumed.average.state_dict()[key], value, rtol=0, atol=0, msg=key)
 
 
+def test_a_training_goes_on_from_an_earlier_ones_weights(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    earlier, run = new_run(recipe, tmp_path / "earlier"), new_run(recipe, tmp_path / "out")
+    with torch.no_grad():
+        earlier.net.garbage.head.cv3[0][-1].bias.add_(1.0)
+    run.go_on_from(earlier.net)
+    for name, net in (("weights", run.net), ("average", run.average)):
+        for key, value in earlier.net.state_dict().items():
+            torch.testing.assert_close(net.state_dict()[key], value, rtol=0, atol=0, msg=f"{name} {key}")
+    base = from_checkpoints(recipe.start.street, recipe.start.garbage, 3).garbage.head.cv3[0][-1].bias
+    torch.testing.assert_close(run.teacher.garbage.head.cv3[0][-1].bias, base)
+
+
 @pytest.mark.slow
 def test_the_command_leaves_all_it_promises(recipe_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -138,6 +151,10 @@ def test_a_missing_recipe_or_start_is_one_sentence(recipe_file: Path, tmp_path: 
         train(tmp_path / "nowhere.yaml", tmp_path / "out")
     (tmp_path / "base.pt").unlink()
     with pytest.raises(NotThereError, match="starts from are not there"):
+        train(recipe_file, tmp_path / "out")
+    content = yaml.safe_load(recipe_file.read_text())
+    recipe_file.write_text(yaml.safe_dump({**content, "start": {"street": "recipe.yaml", "weights": "gone.pt"}}))
+    with pytest.raises(NotThereError, match=r"gone\.pt: the weights"):
         train(recipe_file, tmp_path / "out")
 
 

@@ -103,6 +103,11 @@ class Run:
             self._optimizer.load_state_dict(content["optimizer"])
         return True
 
+    def go_on_from(self, net: StreetNet) -> None:
+        """Begin with the weights of an earlier training; the teacher stays what it was."""
+        self.net.load_state_dict(net.state_dict())
+        self.average.load_state_dict(net.state_dict())
+
     def step(self, stage: Stage, batch: dict[str, Any]) -> dict[str, float]:
         """Train on one batch, its parts side by side on one core each; return the loss's parts."""
         assert self._optimizer is not None

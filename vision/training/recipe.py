@@ -24,6 +24,8 @@ class Start(Part):
 
     street: Path
     garbage: Path | None = None
+    weights: Path | None = None
+    """A .pt that an earlier training made: go on from it. `street` stays the teacher."""
 
 
 class Data(Part):
@@ -143,7 +145,11 @@ def rebased(recipe: Recipe, base: Path) -> Recipe:
     return recipe.model_copy(
         update={
             "start": recipe.start.model_copy(
-                update={"street": at(recipe.start.street), "garbage": at(recipe.start.garbage)}
+                update={
+                    "street": at(recipe.start.street),
+                    "garbage": at(recipe.start.garbage),
+                    "weights": at(recipe.start.weights),
+                }
             ),
             "data": data.model_copy(
                 update={

@@ -52,7 +52,7 @@ def train(recipe_path: Path, out: Path, resume: bool = False) -> TrainReport:  #
     """
     began = time.perf_counter()
     recipe = read_recipe(recipe_path)
-    for path in (recipe.start.street, recipe.start.garbage):
+    for path in (recipe.start.street, recipe.start.garbage, recipe.start.weights):
         if path is not None and not path.is_file():
             raise NotThereError(f"{path}: the weights that {recipe_path} starts from are not there")
     split, valid, coco, background = _data(recipe)
@@ -64,6 +64,8 @@ def train(recipe_path: Path, out: Path, resume: bool = False) -> TrainReport:  #
     known = run.load()
     if known and not resume:
         raise ConfigError(f"{out}: holds a training already; go on with --resume, or name another folder")
+    if not known and recipe.start.weights is not None:
+        run.go_on_from(load_pt(recipe.start.weights)[0])
     run.train(open_photographs(recipe, split, background), split, valid, coco)
     return finish(recipe, out, valid, coco, began=began, batches=run.progress.total)
 
