@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracking.looks import BIKE, NAMES, Sighting, detections
+from vision.core.detections import Detections
 from vision.core.findings import Finding, FindingState, ViolationType
 from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera, View, Zone, ZoneKind
@@ -29,14 +30,22 @@ def analyser(zone: Zone = ZONE) -> SceneAnalyser:
     return SceneAnalyser(camera, view, RuleSettings(), NAMES, "scripted-1", change=ChangeDetector([]))
 
 
-def look(a: SceneAnalyser, seconds: float, *sightings: Sighting) -> Finding:
-    frame = Frame(
+def picture(seconds: float) -> Frame:
+    return Frame(
         "gate", "main", 0, round(seconds * 1000), seconds, EPOCH + timedelta(seconds=seconds), TimeSource.CAMERA,
         PICTURE,
     )  # fmt: skip
+
+
+def seen(*sightings: Sighting) -> Detections:
     found = detections(*sightings)
-    scaled = type(found)((found.xyxy * 0.16).astype(np.float32), found.score, found.class_id, found.names)
-    (finding,) = (f for f in a.look(frame, scaled) if f.type is ViolationType.BIKE_MISPARKED)
+    return type(found)((found.xyxy * 0.16).astype(np.float32), found.score, found.class_id, found.names)
+
+
+def look(
+    a: SceneAnalyser, seconds: float, *sightings: Sighting, wanted: ViolationType = ViolationType.BIKE_MISPARKED
+) -> Finding:
+    (finding,) = (f for f in a.look(picture(seconds), seen(*sightings)) if f.type is wanted)
     return finding
 
 
@@ -109,3 +118,48 @@ def test_who_stands_behind_a_parked_bike_does_not_ride_it() -> None:
     for s in range(30, 120, 10):
         look(a, s, SEEN, RIDER)
     assert look(a, 120, SEEN, RIDER).dwelled
+
+
+def test_a_delivery_rider_who_stops_briefly_time_and_again_never_dwells() -> None:
+    """Rides up, leaves the bike for a minute and a half, rides off; the next comes to the same spot."""
+    a = analyser()
+    findings = []
+    for stop in range(5):
+        for s in range(0, 200, 10):
+            there = [SEEN, RIDER] if s in {0, 100} else [SEEN] if s < 100 else []
+            findings.append(look(a, stop * 200 + s, *there))
+    assert {f.state for f in findings} == {FindingState.PRESENT, FindingState.ABSENT, FindingState.UNKNOWN}
+    assert not any(f.dwelled for f in findings)
+
+
+def test_a_delivery_bike_before_a_shop_is_no_business_out_of_store() -> None:
+    a = analyser(Zone("z", ZoneKind.SHOPFRONT, WHOLE, shop_id="noodles"))
+    states = {look(a, s, SEEN, wanted=ViolationType.OUT_OF_STORE).state for s in range(0, 600, 10)}
+    assert states == {FindingState.ABSENT}
+
+
+def test_a_bag_that_is_carried_past_is_no_garbage() -> None:
+    a = analyser(Zone("z", ZoneKind.PAVEMENT, WHOLE))
+    states = set()
+    for s in range(0, 600, 10):
+        x = 0.1 + s / 1000
+        person: Sighting = ("person", (x, 0.3, x + 0.08, 0.6), 0.9)
+        bag: Sighting = ("garbage", (x + 0.06, 0.45, x + 0.12, 0.52), 0.6)
+        states.add(look(a, s, person, bag, wanted=ViolationType.GARBAGE).state)
+    assert states == {FindingState.ABSENT}
+
+
+def test_what_came_to_lie_after_a_vehicle_is_known_by_it_even_after_a_restart() -> None:
+    road = Zone("z", ZoneKind.ROAD, WHOLE)
+    a, b = analyser(road), analyser(road)
+    car: Sighting = ("car", (0.3, 0.3, 0.6, 0.5), 0.9)
+    sack: Sighting = ("garbage", (0.6, 0.45, 0.68, 0.52), 0.6)
+    a.scene(picture(0), seen())
+    a.scene(picture(10), seen(car))
+    b.restore(a.to_record())
+    for analysed in (a, b):
+        analysed.scene(picture(20), seen(sack))
+        (thing,) = (o for o in analysed.scene(picture(30), seen(sack)).objects if o.name == "garbage")
+        assert thing.after_vehicle_s == 10
+    older = {key: value for key, value in a.to_record().items() if key != "company"}
+    analyser(road).restore(older)

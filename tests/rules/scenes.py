@@ -25,6 +25,7 @@ def thing(
     attended: float = 0.0,
     arrived: bool = True,
     score: float = 0.6,
+    after_vehicle_s: float | None = None,
 ) -> StaticObject:
     return StaticObject(
         id=1,
@@ -39,6 +40,7 @@ def thing(
         still=still,
         covered=covered,
         arrived=arrived,
+        after_vehicle_s=after_vehicle_s,
     )
 
 

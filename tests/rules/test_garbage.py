@@ -6,7 +6,7 @@ from tests.rules.scenes import AT, IN_LEFT, IN_RIGHT, RIGHT, scene, thing, view,
 from vision.core.findings import Finding, FindingState, Subtype, ViolationType
 from vision.core.geometry import Box
 from vision.core.registry import View, Zone, ZoneKind
-from vision.core.scene import ChangeObject, Scene
+from vision.core.scene import ChangeObject, Scene, StaticObject
 from vision.rules.book import RuleBook
 from vision.rules.settings import GarbageSettings, RuleSettings
 
@@ -44,6 +44,48 @@ def test_garbage_beside_a_bin_is_garbage_all_the_same() -> None:
 
 def test_on_the_road_it_is_a_spill() -> None:
     assert judged(zone(ZoneKind.ROAD), scene(thing("garbage"))).subtype is Subtype.SPILL
+
+
+ROAD = zone(ZoneKind.ROAD)
+
+
+def test_what_a_vehicle_lost_says_so() -> None:
+    lost = judged(ROAD, scene(thing("garbage", after_vehicle_s=20)))
+    assert (lost.subtype, "车辆经过后 20 秒内出现" in lost.why.zh) == (Subtype.SPILL, True)
+    assert lost.why.en.endswith("; came within 20 s after a vehicle passed")
+
+
+@pytest.mark.parametrize(
+    ("z", "heap"),
+    [
+        (ROAD, thing("garbage")),  # no vehicle shortly before
+        (ROAD, thing("garbage", arrived=False, after_vehicle_s=20)),  # lay there when watching began
+        (PAVEMENT, thing("garbage", after_vehicle_s=20)),  # no carriageway
+        (ROAD, thing("overflow", after_vehicle_s=20)),  # a bin was not lost
+    ],
+)
+def test_what_no_vehicle_lost_does_not(z: Zone, heap: StaticObject) -> None:
+    assert "vehicle" not in judged(z, scene(heap)).why.en
+
+
+def test_a_thing_without_a_class_is_a_spill_when_a_vehicle_lost_it_on_the_road() -> None:
+    carton = dumped(after_vehicle_s=10)
+    lost = judged(ROAD, scene(changes=(carton,)))
+    assert (lost.subtype, "after a vehicle" in lost.why.en) == (Subtype.SPILL, True)
+    assert judged(ROAD, scene(changes=(dumped(),))).subtype is Subtype.HEAPED_MATERIAL
+    assert judged(PAVEMENT, scene(changes=(carton,))).subtype is Subtype.HEAPED_MATERIAL
+
+
+def test_a_cleaner_s_cart_is_no_heap_whether_or_not_it_has_a_class() -> None:
+    assert judged(PAVEMENT, scene(thing("garbage", attended=0.6))).state is FindingState.ABSENT
+    assert judged(PAVEMENT, scene(thing("garbage", attended=0.5))).state is FindingState.PRESENT
+    assert judged(PAVEMENT, scene(changes=(dumped(attended=0.6),))).state is FindingState.ABSENT
+    assert judged(PAVEMENT, scene(changes=(dumped(attended=0.5),))).state is FindingState.PRESENT
+
+
+@pytest.mark.parametrize("name", ["handbag", "backpack", "suitcase"])
+def test_a_bag_of_a_class_of_its_own_is_no_garbage(name: str) -> None:
+    assert judged(PAVEMENT, scene(thing(name))).state is FindingState.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -92,8 +134,8 @@ def test_it_counts_in_its_own_zone_only() -> None:
     assert found == {"z": FindingState.ABSENT, "other": FindingState.PRESENT}
 
 
-def dumped(box: Box = IN_LEFT) -> ChangeObject:
-    return ChangeObject(1, box, 0.01, AT - timedelta(seconds=320), AT, 0.8)
+def dumped(box: Box = IN_LEFT, **more: float) -> ChangeObject:
+    return ChangeObject(1, box, 0.01, AT - timedelta(seconds=320), AT, 0.8, **more)  # type: ignore[arg-type]
 
 
 def test_an_unknown_new_thing_on_pavement_is_dumped() -> None:

@@ -52,7 +52,7 @@ def test_a_weak_tiny_or_distant_change_does_not_count(weak: ChangeObject) -> Non
     assert judged(STRIP, scene(changes=(weak,))).state is FindingState.ABSENT
 
 
-@pytest.mark.parametrize("name", ["bicycle", "motorcycle", "car"])
+@pytest.mark.parametrize("name", ["bicycle", "motorcycle", "e-bike", "tricycle", "car", "truck", "bus", "train"])
 def test_a_change_that_another_class_explains_is_that_rule_s_business(name: str) -> None:
     assert judged(STRIP, scene(thing(name), changes=(change(),))).state is FindingState.ABSENT
 
@@ -79,7 +79,9 @@ def test_plants_on_the_list_may_stand_and_hide_their_own_change() -> None:
     assert judged(STRIP, scene(thing("potted plant"))).state is FindingState.PRESENT
 
 
-@pytest.mark.parametrize("name", ["bicycle", "car", "person", "bench", "fire hydrant"])
+@pytest.mark.parametrize(
+    "name", ["bicycle", "motorcycle", "e-bike", "car", "truck", "bus", "person", "bench", "fire hydrant"]
+)
 def test_classes_that_are_no_goods(name: str) -> None:
     assert judged(STRIP, scene(thing(name))).state is FindingState.ABSENT
 

@@ -21,6 +21,9 @@ class GarbageRuleConfig(Section):
     least_area_px: float = Field(400.0, ge=0, description="Least box area where the ground is not calibrated.")
     least_size_m: float = Field(0.25, ge=0, description="Least width on the ground where it is.")
     attended_share: float = Field(0.6, ge=0, le=1, description="Share of looks with a person at it: somebody's work.")
+    after_vehicle_s: float = Field(
+        60.0, ge=0, le=600, description="So soon after a vehicle, what comes to lie on a road was lost by it."
+    )
     shop_score: float = Field(
         0.75, ge=0, le=1, description="The same in a shop's strip, where sacks are goods sooner than garbage."
     )

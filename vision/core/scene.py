@@ -26,6 +26,7 @@ class StaticObject:
         still: seen at least twice, and it did not move; only such an object may be part of a violation.
         covered: hidden behind a person or a vehicle at this look.
         arrived: the place was seen without it before, so it was put there while being watched.
+        after_vehicle_s: seconds between the last vehicle at its place and its coming; None without one shortly before.
     """
 
     id: int
@@ -40,6 +41,7 @@ class StaticObject:
     still: bool
     covered: bool = False
     arrived: bool = False
+    after_vehicle_s: float | None = None
 
     def stood(self, at: datetime) -> timedelta:
         return at - self.first_seen
@@ -56,6 +58,8 @@ class ChangeObject:
         first_seen, last_seen: scene times.
         score: how sure the change is that of an object and not of light, 0–1.
         covered: hidden behind a person or a vehicle at this look.
+        attended: share (0–1) of its sightings in which a person was at it.
+        after_vehicle_s: as of a `StaticObject`.
     """
 
     id: int
@@ -65,6 +69,8 @@ class ChangeObject:
     last_seen: datetime
     score: float
     covered: bool = False
+    attended: float = 0.0
+    after_vehicle_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from vision.rules.bikes import parked_in_bays
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
 from vision.rules.settings import RuleSettings
+from vision.tracking.company import Company
 from vision.tracking.settings import TrackSettings
 from vision.tracking.static import StaticTracker
 
@@ -70,6 +71,7 @@ class SceneAnalyser:
         self._tracker = StaticTracker(self._track)
         self._change = change or ChangeDetector(view.zones)
         self._arrived: set[int] = set()
+        self._company = Company(settings.garbage.after_vehicle_s)
         self._before: datetime | None = None
         self._quality = QualityGate()
         self._close_look = None if close_look is None else CloseLook(close_look)
@@ -111,11 +113,13 @@ class SceneAnalyser:
         objects = self._tracker.update(frame.captured_at, without_ridden(detections, standing), size, held)
         objects = tuple(_joined(thing, changes) for thing in objects)
         changes = tuple(_named_too(change, objects) for change in changes)
+        self._company.look(frame.captured_at, _boxes(people, size), _boxes(vehicles, size), changes)
+        objects, changes = self._company.join(self._confirmed(objects), changes)
         return Scene(
             camera_id=self._camera.id,
             at=frame.captured_at,
             time_source=frame.time_source,
-            objects=self._confirmed(objects),
+            objects=objects,
             people=_boxes(people, size),
             vehicles=_boxes(vehicles, size),
             hidden={zone.id: _hidden_share(self._points[zone.id], covers) for zone in self._view.zones},
@@ -199,6 +203,7 @@ class SceneAnalyser:
         return {
             "tracker": self._tracker.to_record(),
             "arrived": sorted(self._arrived),
+            "company": self._company.to_record(),
             "change": self._change.to_record(),
             "quality": self._quality.to_record(),
         }
@@ -211,6 +216,8 @@ class SceneAnalyser:
         """
         self._change.restore(record["change"])
         self._quality.restore(record["quality"])
+        if "company" in record:  # written by an earlier version, a record has none
+            self._company.restore(record["company"])
         tracker, arrived = StaticTracker.from_record(record["tracker"], self._track), set(map(int, record["arrived"]))
         self._tracker, self._arrived = tracker, arrived
 

@@ -11,7 +11,7 @@ from vision.core.scene import ChangeObject, Scene, StaticObject
 from vision.rules.ground import lies_in, of_shop, overlap_share, size_px, standing, unexplained, width_m
 from vision.rules.settings import RuleSettings
 from vision.rules.verdict import Judgement, Offender, verdict
-from vision.rules.words import called
+from vision.rules.words import called, duration
 
 GARBAGE = frozenset({"garbage", "overflow"})
 BINS = frozenset({"garbage_bin"})
@@ -76,6 +76,7 @@ class GarbageRule:
             change
             for change in unexplained(view, scene, [o.box for o in (*named, *heaps) if o.still])
             if change.score >= settings.least_change
+            and change.attended < settings.attended_share
             and lies_in(zone, change.box)
             and np.prod(size_px(change.box, scene)) >= settings.least_area_px
         ]
@@ -91,8 +92,9 @@ class GarbageRule:
             heap for heap in heaps if heap.name not in zone.allowed and heap.score >= least and lies_in(zone, heap.box)
         ]
         counted = [heap for heap in here if heap.arrived or zone.kind is not ZoneKind.KEEP_CLEAR]
-        eldest = min(counted, key=lambda heap: heap.first_seen, default=None)
-        subtype, deed = _kind(zone, eldest) if eldest or not unknown else (Subtype.HEAPED_MATERIAL, _HEAPED)
+        things: Sequence[StaticObject | ChangeObject] = counted or unknown
+        eldest = min(things, key=lambda thing: thing.first_seen, default=None)
+        subtype, deed = _kind(zone, eldest)
         return Judgement(
             zone=zone,
             type=self.type,
@@ -100,6 +102,7 @@ class GarbageRule:
             dwell_s=self._settings.garbage.dwell_s if zone.dwell_s is None else zone.dwell_s,
             offenders=[*map(Offender.of_object, counted), *map(Offender.of_change, unknown)],
             deed=deed,
+            remark=_lost_by_a_vehicle(eldest) if eldest and subtype is Subtype.SPILL else None,
             reserve=_was_there_before(zone) if here else None,
         )
 
@@ -109,11 +112,25 @@ def _is_rather_a_bin(heap: StaticObject, one: StaticObject) -> bool:
     return iou(heap.box, one.box) >= _SAME_BIN_IOU and one.score * one.presence > heap.score * heap.presence
 
 
-def _kind(zone: Zone, heap: StaticObject | None) -> tuple[Subtype, Why]:
-    """An overfull bin is boxed with its bin: 垃圾满溢. Else, on the carriageway 道路遗撒, anywhere 暴露垃圾."""
-    if heap is not None and heap.name == "overflow":
+def _kind(zone: Zone, eldest: StaticObject | ChangeObject | None) -> tuple[Subtype, Why]:
+    """An overfull bin is boxed with its bin: 垃圾满溢. Else, on the carriageway 道路遗撒, anywhere 暴露垃圾.
+
+    A thing without a class is 乱堆杂物, unless a vehicle lost it.
+    """
+    if isinstance(eldest, ChangeObject):
+        lost = zone.kind is ZoneKind.ROAD and eldest.after_vehicle_s is not None
+        return (Subtype.SPILL, _SPILT) if lost else (Subtype.HEAPED_MATERIAL, _HEAPED)
+    if eldest is not None and eldest.name == "overflow":
         return Subtype.OVERFLOW, _OVERFLOWS
     return (Subtype.SPILL, _SPILT) if zone.kind is ZoneKind.ROAD else (Subtype.EXPOSED_GARBAGE, _LIES)
+
+
+def _lost_by_a_vehicle(thing: StaticObject | ChangeObject) -> Why | None:
+    """The cause, where it was seen; what lay there when watching began may be anybody's."""
+    if thing.after_vehicle_s is None or (isinstance(thing, StaticObject) and not thing.arrived):
+        return None
+    gap = duration(thing.after_vehicle_s)
+    return Why(f"车辆经过后 {gap.zh}内出现", f"came within {gap.en} after a vehicle passed")
 
 
 def _was_there_before(zone: Zone) -> Why:

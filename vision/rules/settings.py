@@ -28,6 +28,7 @@ class GarbageSettings:
         least_size_m: least width on the ground, where it is.
         attended_share: share of looks with a person at it from which it is somebody's work (a cleaner's cart,
             a bag being carried) and no heap.
+        after_vehicle_s: what comes to lie on a road so soon after a vehicle was there was lost by it.
         shop_score: the same in a shop's strip, where cartons and sacks are goods sooner than garbage.
         unknown_is_heaped: whether an unknown new thing on pavement, road or bin site is 乱堆杂物.
         least_change: score from which it is.
@@ -38,6 +39,7 @@ class GarbageSettings:
     least_area_px: float = 400.0
     least_size_m: float = 0.25
     attended_share: float = 0.6
+    after_vehicle_s: float = 60.0
     shop_score: float = 0.75
     unknown_is_heaped: bool = True
     least_change: float = 0.5

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from vision.core.detections import Detections
 from vision.core.geometry import Box, iou_matrix
 from vision.core.scene import StaticObject
+from vision.tracking.company import ATTENDED_SHARE
 from vision.tracking.place import Boxes, Place, covered_share, moved
 from vision.tracking.settings import TrackSettings, family
 from vision.tracking.twins import BIKES, twins
 
 PEOPLE = frozenset({"person", "rider"})
 COVERS = PEOPLE | {"car", "truck", "bus", "train"}
-_ATTENDED_SHARE = 0.15
 _PART_INSIDE = 0.8
 _HELD_SHARE = 0.3
 
@@ -244,7 +244,7 @@ class _Look:
         names = tuple(detections.class_name(row) for row in range(len(detections)))
         covers = boxes[np.array([name in COVERS for name in names], np.bool_)]
         people = boxes[np.array([name in PEOPLE for name in names], np.bool_)]
-        attended = covered_share(boxes, people) >= _ATTENDED_SHARE
+        attended = covered_share(boxes, people) >= ATTENDED_SHARE
         return cls(at, boxes, names, detections.score, covers, attended)
 
     def box(self, row: int) -> Box:
