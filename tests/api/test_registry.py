@@ -36,6 +36,8 @@ def test_a_wrong_zone_changes_nothing(city: City, client: httpx.Client) -> None:
         {"kind": "bike_bay", "polygon": [[0, 0], [2, 0], [0, 1]]},
         {"kind": "nonsense", "polygon": SQUARE},
         {"kind": "bike_bay", "polygon": SQUARE, "speakers": ["nobody"]},
+        {"kind": "bike_bay", "polygon": SQUARE, "blocks": "door"},
+        {"kind": "bike_no_parking", "polygon": SQUARE, "blocks": "view"},
     ):
         answer = client.put("/api/v1/cameras/gate/views/main/zones", json={"bay": zone})
         assert answer.status_code == 422, zone
@@ -121,6 +123,10 @@ def test_a_dry_run_says_what_a_zone_would_have_found(city: City, client: httpx.C
     zone = {"kind": "bike_no_parking", "polygon": SQUARE, "dwell_s": 300}
     found = client.post("/api/v1/cameras/gate/views/main/dry-run", json=zone).json()
     assert (found["looks"], [item["kept"] for item in found["objects"]]) == (2, [True, False])
+    path = {**zone, "polygon": [[0.2, 0.1], [0.225, 0.1], [0.225, 0.6], [0.2, 0.6]]}  # a quarter of the bike
+    for blocks, seen in (({}, 0), ({"blocks": "tactile_path"}, 1)):
+        found = client.post("/api/v1/cameras/gate/views/main/dry-run", json=path | blocks).json()
+        assert len(found["objects"]) == seen
 
 
 def test_a_camera_found_in_the_network_is_taken_in_with_both_its_streams(city: City, client: httpx.Client) -> None:

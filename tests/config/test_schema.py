@@ -58,6 +58,10 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         ("timezone: Mars/Olympus", "city.yaml:1: timezone: should be an IANA time zone"),
         ("cameras: {g: {url: 'http://u:hunter2@h'}}", "should begin with rtsp:// or rtsps://"),
         ("cameras: {g: {url: 'rtsp://h', zones: {z: {kind: pavement, polygon: [[0,0],[2,0],[1,1]]}}}}", "0–1"),
+        (
+            "cameras: {g: {url: 'rtsp://h', zones: {z: {kind: road, blocks: door, polygon: [[0,0],[1,0],[1,1]]}}}}",
+            "blocks belongs to zones of kind bike_no_parking, not road",
+        ),
     ],
 )
 def test_mistakes_are_one_clear_line(tmp_path: Path, text: str, told: str) -> None:

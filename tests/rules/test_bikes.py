@@ -4,7 +4,7 @@ import pytest
 
 from tests.rules.scenes import AT, IN_LEFT, IN_RIGHT, LEFT, RIGHT, scene, thing, view, zone
 from vision.core.findings import Finding, FindingState, Subtype, ViolationType, Why
-from vision.core.registry import View, ZoneKind
+from vision.core.registry import Blocked, View, ZoneKind
 from vision.core.scene import Quality, Scene
 from vision.rules.bikes import parked_in_bays
 from vision.rules.book import RuleBook
@@ -132,3 +132,31 @@ def test_how_full_a_bay_is() -> None:
     here = scene(thing(box=IN_RIGHT), thing(box=IN_LEFT), thing("potted plant", box=IN_RIGHT))
     assert parked_in_bays(view(BAY, PAVEMENT), here) == {"bay": 1}
     assert parked_in_bays(view(PAVEMENT), here) == {}
+
+
+@pytest.mark.parametrize(
+    ("blocked", "zh", "en"),
+    [
+        (Blocked.TACTILE_PATH, "占用盲道", "blocking a tactile path"),
+        (Blocked.DOOR, "堵住出入口", "blocking a door"),
+    ],
+)
+def test_one_bike_is_enough_to_block_a_tactile_path_or_a_door(blocked: Blocked, zh: str, en: str) -> None:
+    three = RuleSettings(bikes=BikeSettings(least_count=3))
+    way = zone(ZoneKind.BIKE_NO_PARKING, blocks=blocked)
+    found = judged(view(way), scene(thing()), three)["z"]
+    assert (found.state, found.why.zh.endswith(f";{zh}"), found.why.en.endswith(f"; {en}")) == (
+        FindingState.PRESENT, True, True,
+    )  # fmt: skip
+    assert judged(view(NO_PARKING), scene(thing()), three)["z"].state is FindingState.ABSENT
+    assert "blocking" not in judged(view(NO_PARKING), scene(thing()))["z"].why.en
+
+
+def test_a_tactile_path_is_blocked_by_a_bike_across_it_and_comes_before_the_ground_around() -> None:
+    across = thing(box=(0.2, 0.4, 0.4, 0.5))
+    strip = ((0.28, 0.0), (0.34, 0.0), (0.34, 1.0), (0.28, 1.0))  # three tenths of the bike's length
+    path = zone(ZoneKind.BIKE_NO_PARKING, strip, "path", blocks=Blocked.TACTILE_PATH)
+    found = judged(view(NO_PARKING, path), scene(across))
+    assert (found["path"].state, found["z"].state) == (FindingState.PRESENT, FindingState.ABSENT)
+    beside = judged(view(NO_PARKING, path), scene(thing(box=(0.08, 0.4, 0.285, 0.5))))
+    assert (beside["path"].state, beside["z"].state) == (FindingState.ABSENT, FindingState.PRESENT)

@@ -9,6 +9,7 @@ from vision.core.findings import FindingObject
 from vision.core.geometry import foot, iou, share_inside
 from vision.core.registry import Zone
 from vision.hub.keep import sightings
+from vision.rules.ground import stands_in
 
 _SAME_PLACE_IOU = 0.5
 _INSIDE = 0.5
@@ -43,6 +44,8 @@ def tried(session: Session, view: tuple[str, str], zone: Zone, since: datetime, 
 
 
 def _stands_in(zone: Zone, thing: FindingObject) -> bool:
+    if zone.blocks:
+        return stands_in(zone, thing.box)
     x, y = foot(thing.box)
     at_foot = (x - 0.001, y - 0.002, x + 0.001, y)
     return share_inside(zone.polygon, at_foot, grid=2) > 0 or share_inside(zone.polygon, thing.box) >= _INSIDE

@@ -45,7 +45,7 @@ def _table(title: str, section: dict[str, Any], definitions: dict[str, Any]) -> 
     for name, value in section.get("properties", {}).items():
         default = "**needed**" if name in required else _default(value)
         told = value.get("description") or definitions.get(_name(value.get("$ref", "")), {}).get("description", "")
-        lines.append(f"| `{name}` | {_kind(value)} | {default} | {_escape(told)} |")
+        lines.append(f"| `{name}` | {_kind(value, definitions)} | {default} | {_escape(told)} |")
     return "\n".join([*lines, ""])
 
 
@@ -58,23 +58,25 @@ def _default(value: dict[str, Any]) -> str:
     return "as below" if isinstance(default, dict) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
-def _kind(value: dict[str, Any]) -> str:
+def _kind(value: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "enum" in definitions.get(_name(value.get("$ref", "")), {}):
+        return _kind(definitions[_name(value["$ref"])], definitions)
     if "$ref" in value:
         return f"[{_name(value['$ref'])}](#{_name(value['$ref']).lower()})"
     if "anyOf" in value:
-        return " or ".join(_kind(part) for part in value["anyOf"] if part.get("type") != "null")
+        return " or ".join(_kind(part, definitions) for part in value["anyOf"] if part.get("type") != "null")
     if "oneOf" in value:
-        return " or ".join(_kind(part) for part in value["oneOf"])
+        return " or ".join(_kind(part, definitions) for part in value["oneOf"])
     if "allOf" in value:
-        return " ".join(_kind(part) for part in value["allOf"])
+        return " ".join(_kind(part, definitions) for part in value["allOf"])
     if "enum" in value:
         return ", ".join(f"`{item}`" for item in value["enum"])
     if value.get("type") == "object":
         inner = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), None)
-        return f"id → {_kind(inner)}" if isinstance(inner, dict) else "mapping"
+        return f"id → {_kind(inner, definitions)}" if isinstance(inner, dict) else "mapping"
     if value.get("type") == "array":
         inner = value.get("items")
-        return f"list of {_kind(inner)}" if isinstance(inner, dict) else "list"
+        return f"list of {_kind(inner, definitions)}" if isinstance(inner, dict) else "list"
     return _escape(str(value.get("type", "any")))
 
 

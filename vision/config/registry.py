@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vision.config.base import GroundPoint, HoursConfig, Id, Section, ViewPoint
 from vision.core.geometry import polygon_area
-from vision.core.registry import Camera, SourceKind, Speaker, View, Zone, ZoneKind
+from vision.core.registry import Blocked, Camera, SourceKind, Speaker, View, Zone, ZoneKind
 
 _TILES_OF = {"auto": 4, "off": 0}
 Tiles = Literal["auto", "off"] | Annotated[int, Field(ge=1, le=12)]
@@ -35,6 +35,9 @@ class ZoneConfig(Section):
     ground: tuple[GroundPoint, ...] = Field((), description="The polygon as [longitude, latitude] WGS-84, if known.")
     area_class: str = Field("", pattern=r"^[ABC]?$", description="A, B or C, for time limits; the grid's if unset.")
     capacity: int | None = Field(None, ge=1, description="Bikes that a bay holds, if known.")
+    blocks: Blocked | None = Field(
+        None, description="bike_no_parking only: what one bike blocks here, tactile_path (盲道) or door."
+    )
 
     @field_validator("polygon")
     @classmethod
@@ -42,6 +45,12 @@ class ZoneConfig(Section):
         if polygon_area(polygon) < 1e-6:
             raise ValueError("should enclose an area, its corners lie on one line")
         return polygon
+
+    @model_validator(mode="after")
+    def _bikes_block(self) -> Self:
+        if self.blocks is not None and self.kind is not ZoneKind.BIKE_NO_PARKING:
+            raise ValueError(f"blocks belongs to zones of kind bike_no_parking, not {self.kind.value}")
+        return self
 
     def to_core(self, zone_id: str) -> Zone:
         return Zone(
@@ -58,6 +67,7 @@ class ZoneConfig(Section):
             ground=self.ground,
             area_class=self.area_class,
             capacity=self.capacity,
+            blocks=self.blocks,
         )
 
 

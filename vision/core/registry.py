@@ -28,6 +28,13 @@ class ZoneKind(StrEnum):
     IGNORE = "ignore"  # never look here: a screen, a mirror, a private window
 
 
+class Blocked(StrEnum):
+    """What a bike that stands in a zone stands in the way of."""
+
+    TACTILE_PATH = "tactile_path"  # 盲道
+    DOOR = "door"
+
+
 class SourceKind(StrEnum):
     """How a camera is looked at."""
 
@@ -58,6 +65,7 @@ class Zone:
         ground: the same polygon as (longitude, latitude) WGS-84, when known.
         area_class: A, B or C, which decides time limits; empty takes the grid's.
         capacity: how many bikes a bay holds, when known.
+        blocks: what a bike in a no-parking zone stands in the way of; one bike is enough there.
     """
 
     id: str
@@ -73,6 +81,7 @@ class Zone:
     ground: Polygon = ()
     area_class: str = ""
     capacity: int | None = None
+    blocks: Blocked | None = None
 
     def __post_init__(self) -> None:
         if len(self.polygon) < 3:

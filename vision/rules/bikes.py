@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vision.core.findings import Finding, Subtype, ViolationType, Why
 from vision.core.geometry import Box, share_inside
-from vision.core.registry import View, Zone, ZoneKind
+from vision.core.registry import Blocked, View, Zone, ZoneKind
 from vision.core.scene import Scene, StaticObject
 from vision.rules.ground import of_kind, size_px, standing, stands_in, stands_in_any
 from vision.rules.settings import RuleSettings
@@ -14,6 +14,10 @@ BIKES = frozenset({"bicycle", "motorcycle", "e-bike", "tricycle"})
 _PARKED = Why("停放非机动车", "bikes parked")
 _SPILL = Why("停车框外溢出", "overflow beyond the bay")
 _OUTSIDE = Why("未停入停车框", "outside every bay of this view")
+_BLOCKS = {
+    Blocked.TACTILE_PATH: Why("占用盲道", "blocking a tactile path"),
+    Blocked.DOOR: Why("堵住出入口", "blocking a door"),
+}
 
 
 class BikeRule:
@@ -33,7 +37,7 @@ class BikeRule:
             if size_px(bike.box, scene)[1] >= self._settings.bikes.least_height_px and not stands_in_any(bays, bike.box)
         ]
         findings = []
-        for zone in sorted(zones, key=lambda z: z.kind is ZoneKind.BIKE_BAY):
+        for zone in sorted(zones, key=_order):
             if zone.kind not in _ALWAYS and not bays:
                 continue
             here = [bike for bike in loose if bike.name not in zone.allowed and _stands(zone, bike.box)]
@@ -42,8 +46,10 @@ class BikeRule:
         return findings
 
     def _judgement(self, zone: Zone, bikes: Sequence[StaticObject]) -> Judgement:
-        enough = len(bikes) >= self._settings.bikes.least_count
+        least_count = 1 if zone.blocks else self._settings.bikes.least_count
+        enough = len(bikes) >= least_count
         remark = {ZoneKind.BIKE_BAY: _SPILL, ZoneKind.BIKE_NO_PARKING: None}.get(zone.kind, _OUTSIDE)
+        remark = _BLOCKS[zone.blocks] if zone.blocks else remark
         return Judgement(
             zone=zone,
             type=self.type,
@@ -63,6 +69,11 @@ def parked_in_bays(view: View, scene: Scene) -> dict[str, int]:
 
 
 _ALWAYS = frozenset({ZoneKind.BIKE_NO_PARKING, ZoneKind.BIKE_BAY})
+
+
+def _order(zone: Zone) -> tuple[bool, bool]:
+    """What a bike blocks weighs more than the wider ground around it; what merely touches a bay comes last."""
+    return zone.kind is ZoneKind.BIKE_BAY, zone.blocks is None
 
 
 def _stands(zone: Zone, box: Box) -> bool:

@@ -11,13 +11,16 @@ from vision.core.registry import View, Zone, ZoneKind
 from vision.core.scene import ChangeObject, Scene, StaticObject
 
 _STANDS_SHARE = 0.5
+_BLOCKS_SHARE = 0.15  # a tactile path is narrower than a bike is long
 _MASKED_SHARE = 0.5
 _EXPLAINED_SHARE = 0.4  # of a change that a known thing covers
 _WITHIN_MORE = 0.3  # a known thing has to lie within a change by so much more
 
 
 def stands_in(zone: Zone, box: Box) -> bool:
-    return share_inside(zone.polygon, footprint(box)) >= _STANDS_SHARE
+    """Half of its footprint is in the zone; where it would block a way, part of it is enough."""
+    least = _BLOCKS_SHARE if zone.blocks else _STANDS_SHARE
+    return share_inside(zone.polygon, footprint(box)) >= least
 
 
 def lies_in(zone: Zone, box: Box) -> bool:

@@ -7,6 +7,7 @@ import { picked } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 
 const KINDS = ["bike_no_parking", "bike_bay", "shopfront", "keep_clear", "pavement", "bin", "road", "ignore"];
+const BLOCKED = ["tactile_path", "door"];
 const COLOURS = { bike_no_parking: "#ff7a72", bike_bay: "#54cf95", shopfront: "#f2bd4a", keep_clear: "#ff9d5c", pavement: "#58b4f5", bin: "#b9a3ff", road: "#9fb0b8", ignore: "#6b7a83" };
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -252,8 +253,9 @@ class ZoneEditor {
     return h("div", { class: "stack" },
       h("label", { class: "field" }, t("zone_id"), h("input", { class: "input mono", disabled: !this.may, value: this.selected, pattern: "[A-Za-z0-9][A-Za-z0-9_.\\-]{0,79}", onchange: (e) => this.rename(e.target) })),
       input(t("name"), "name", { maxlength: 80 }),
-      h("label", { class: "field" }, t("zone_kind"), h("select", { class: "input", disabled: !this.may, onchange: (e) => { set("kind", e.target.value); this.paintSide(); } }, KINDS.map((k) => h("option", { value: k, selected: k === zone.kind }, t(`zone_${k}`))))),
+      h("label", { class: "field" }, t("zone_kind"), h("select", { class: "input", disabled: !this.may, onchange: (e) => { set("kind", e.target.value); if (zone.kind !== "bike_no_parking") delete zone.blocks; this.paintSide(); } }, KINDS.map((k) => h("option", { value: k, selected: k === zone.kind }, t(`zone_${k}`))))),
       input(t("dwell"), "dwell_s", { type: "number", min: 1, max: 86400, placeholder: t("dwell_default") }, (v) => (v ? Number(v) : null)),
+      zone.kind === "bike_no_parking" && h("label", { class: "field" }, t("blocks"), h("select", { class: "input", name: "blocks", disabled: !this.may, onchange: (e) => set("blocks", e.target.value) }, h("option", { value: "" }, t("blocks_nothing")), BLOCKED.map((what) => h("option", { value: what, selected: what === zone.blocks }, t(`blocks_${what}`))))),
       zone.kind === "bike_bay" && input(t("capacity"), "capacity", { type: "number", min: 1, max: 10000 }, (v) => (v ? Number(v) : null)),
       input(t("shop"), "shop"), input(t("grid"), "grid"),
       input(t("speakers_of_zone"), "speakers", { value: (zone.speakers ?? []).join(", "), placeholder: t("comma_list") }, (v) => v.split(/[,,\s]+/).filter(Boolean)),
