@@ -119,7 +119,7 @@ def test_a_saved_zone_is_judged_within_seconds(
     server = ApiServer(city.app(), city.services.feed, port=0)
     server.start()
     stop = threading.Event()
-    follower = _Follower(city.registry, board, Nothing(), city.clock, Nothing())  # type: ignore[arg-type]
+    follower = _Follower(city.registry, board, Nothing(), city.clock, Nothing(), read=-1)  # type: ignore[arg-type]
     running = worker(board, valkey, bus, opened)
     threads = [threading.Thread(target=run, args=(stop,), daemon=True) for run in (follower.run, running.run)]
     for thread in threads:

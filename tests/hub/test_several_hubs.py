@@ -3,16 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from tests.incidents.street import present
 from vision.core.clock import SystemClock
 from vision.core.findings import Finding
 from vision.core.registry import Camera, View, Zone, ZoneKind
+from vision.hub import dedup
 from vision.hub.incidents import IncidentService
 from vision.hub.ownership import Ownership, OwnershipLostError
 from vision.hub.runtime import CHORES, Hub
+from vision.hub.sites import Sites
 from vision.hub.surroundings import CitySurroundings
+from vision.hub.writer import Books, Writer
 from vision.incidents.events import CaseFiled
 from vision.storage.bus import PARTITIONS, MemoryBus
 from vision.storage.database import Database
@@ -96,6 +99,20 @@ def test_a_hub_that_leaves_gives_everything_back(city_database: Database) -> Non
     one.turn()
     one.leave()
     assert two.turn() == {0, 1, 2, 3}
+
+
+def test_a_thousand_beginnings_at_once_leave_room_in_the_lock_table(city_database: Database) -> None:
+    cameras = [across(f"c{n}", n * 0.05, "d") for n in range(1000)]
+    city = CitySurroundings(lambda: cameras)
+    city.refresh()
+    writer = Writer(ManualClock(), city, Sites(), Books(), shared=True)
+    looks = [dedup.seen(city, seen(camera.id)) for camera in cameras]
+    with city_database.transaction() as session:
+        work = writer.start(session)
+        writer.claim(work, looks)
+        held = session.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
+        assert 500 < (held or 0) <= 1024
+        assert len(work.absent) == 1000
 
 
 def test_cameras_of_two_hubs_on_one_ground_make_one_incident(city_database: Database, border: CitySurroundings) -> None:

@@ -103,6 +103,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             timezone=city.zone_info,
         )
         wake = _Wakeups([ground.feed.poke])
+        read = registry.version()
         parts = build_incidents(
             city, database, registry, clock, route=_routing(city), rechecks=_recheck(ground.board), nudge=wake
         )
@@ -126,7 +127,7 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         add_console(app)
         app.include_router(platform_router(cases.callbacks, database, ground.blobs, clock, cases.link_secret))
         server = ApiServer(app, ground.feed, host=city.server.host, port=city.server.port)
-        follow = _Follower(registry, ground.board, parts.surroundings, clock, models)
+        follow = _Follower(registry, ground.board, parts.surroundings, clock, models, read=read)
         publishers = build_publishers(city.publish, city.public_url, ground.feed, database, clock)
         loops = {
             "outbox": dispatcher.run,
@@ -285,17 +286,27 @@ class _Follower:
     """Hands a changed registry to the workers and to the incidents, within a second."""
 
     def __init__(
-        self, registry: Registry, board: Board, surroundings: CitySurroundings, clock: Clock, models: ModelShelf
+        self,
+        registry: Registry,
+        board: Board,
+        surroundings: CitySurroundings,
+        clock: Clock,
+        models: ModelShelf,
+        *,
+        read: int,
     ) -> None:
+        """`read`: version of the registry that the surroundings know at least."""
         self._registry, self._board, self._surroundings, self._clock = registry, board, surroundings, clock
-        self._models = models
+        self._models, self._read = models, read
         self._posted: int | None = None
 
     def once(self) -> None:
         version = self._registry.version()
         if version == self._posted and self._board.registry_version() == version:
             return
-        self._surroundings.refresh()
+        if version != self._read:  # seconds for a city's thousands
+            self._surroundings.refresh()
+            self._read = version
         self._board.post_registry(version, {"cameras": self._registry.documents("camera")})
         chosen = self._models.chosen()
         if chosen is not None:

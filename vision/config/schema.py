@@ -1,5 +1,8 @@
 """The whole configuration file, and how it is loaded and checked."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -132,15 +135,28 @@ def load(path: Path) -> CityConfig:
         NotThereError: no such file.
         ConfigError: every mistake at once, each as `city.yaml:4: cameras.gate.sample_s: should be …`.
     """
-    file = read_yaml(path)
-    values = {} if file.values is None else file.values
-    if not isinstance(values, dict):
-        raise ConfigError(f"{file.name}:1: should be a mapping of settings, got a {type(values).__name__}")
-    try:
-        config = CityConfig.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(*problems(error, file)) from None
+    with _nothing_to_collect():
+        file = read_yaml(path)
+        values = {} if file.values is None else file.values
+        if not isinstance(values, dict):
+            raise ConfigError(f"{file.name}:1: should be a mapping of settings, got a {type(values).__name__}")
+        try:
+            config = CityConfig.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(*problems(error, file)) from None
     return config.model_copy(update={"data": _beside(path, config.data)})
+
+
+@contextmanager
+def _nothing_to_collect() -> Iterator[None]:
+    """A file of thousands of cameras makes millions of objects that all stay: looking for cycles takes longer."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def problems(error: ValidationError, file: YamlFile) -> list[str]:

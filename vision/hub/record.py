@@ -51,6 +51,17 @@ def locked_many(session: Session, ids: Iterable[str]) -> dict[str, IncidentRow]:
     return found
 
 
+def absent(session: Session, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that no incident has."""
+    wanted = sorted(set(ids))
+    found: set[str] = set()
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(IncidentRow.id).where(IncidentRow.id.in_(wanted[start : start + _AT_ONCE]))
+        with session.no_autoflush:
+            found.update(session.scalars(query))
+    return set(wanted) - found
+
+
 def watched_near(session: Session, type_: ViolationType, position: Point, within_m: float) -> Iterable[IncidentRow]:
     """Watched incidents of the type that may lie within the distance, whichever hub looks after them."""
     east, north = position
@@ -166,7 +177,7 @@ def write_effects(
 
 
 def _write_delivery(session: Session, row: IncidentRow, effect: Deliver, target: str, now: datetime) -> None:
-    if effect.kind is DeliveryKind.FILE:
+    if effect.kind is DeliveryKind.FILE and row.version > 1:  # one that just began has none
         dead = session.scalars(
             select(OutboxRow).where(
                 OutboxRow.incident_id == row.id,

@@ -33,6 +33,8 @@ from vision.storage.tables import IncidentRow
 
 log = structlog.get_logger()
 _GROUND = 5_318_008  # class of advisory locks (PostgreSQL): what begins in a piece of ground, one at a time
+# Every hub may hold all of them at once, and the server has room for 6,400 locks as it comes.
+_STRIPES = 1024
 _CLAIM = text(
     "SELECT pg_advisory_xact_lock(:class, key) "
     "FROM unnest(CAST(:keys AS int[])) WITH ORDINALITY AS t(key, n) ORDER BY n"
@@ -62,7 +64,11 @@ class Books:
 
 @dataclass(slots=True)
 class Work:
-    """Rows and states of one transaction; memory follows only when it has committed."""
+    """Rows and states of one transaction; memory follows only when it has committed.
+
+    Attributes:
+        absent: ids that were asked for and are no incident's.
+    """
 
     session: Session
     now: datetime
@@ -74,6 +80,7 @@ class Work:
     rechecks: list[Recheck] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
     claimed: set[int] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
 
 
 class Writer:
@@ -93,10 +100,16 @@ class Writer:
 
         All at once and in order, so that two transactions do not wait for each other.
         """
-        if not self._shared:
-            return
+        looks = list(looks)
+        if self._shared:
+            self._claim_ground(work, looks)
+        # Asked once for all of them, and after the claim, so that the answer holds.
+        work.absent |= record.absent(work.session, (dedup.incident_id_of(look.finding) for look in looks))
+
+    @staticmethod
+    def _claim_ground(work: Work, looks: Iterable[FindingSeen]) -> None:
         keys = {
-            zlib.crc32(f"{look.finding.type}|{x}|{y}".encode()) - 2**31
+            zlib.crc32(f"{look.finding.type}|{x}|{y}".encode()) % _STRIPES
             for look in looks
             if look.spot is not None
             for x, y in cells_around(look.spot.position)
@@ -152,7 +165,8 @@ class Writer:
     def raise_(self, work: Work, finding: Finding, nth: int) -> None:
         """What stands there is another camera's incident, or a new one; `nth` counts the look's spots."""
         look = dedup.seen(self._around, finding)
-        self.claim(work, [look])
+        if self._shared:
+            self._claim_ground(work, [look])
         unheld = [work.states[key] for key in work.begun]
         if self._shared and look.spot is not None:
             unheld += self._elsewhere(work, look, look.spot)
@@ -178,11 +192,12 @@ class Writer:
 
     def _begin(self, work: Work, seen: FindingSeen, incident_id: str) -> None:
         finding = seen.finding
-        if work.session.get(IncidentRow, incident_id) is not None:
+        if incident_id not in work.absent and work.session.get(IncidentRow, incident_id) is not None:
             return  # a look delivered again after a crash: its incident has begun, and perhaps ended, already
         step = begin(incident_id, seen, self._context(work.now, finding, finding.at))
         row = record.new_row(step.incident, self._around.place(site_of(finding)), work.now)
         work.rows[incident_id] = row
+        work.absent.discard(incident_id)
         work.begun.append(incident_id)
         work.at_site.setdefault(finding.site, []).append(incident_id)
         record.fill(row, step.incident, work.now)
