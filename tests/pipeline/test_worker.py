@@ -312,8 +312,8 @@ def test_a_new_view_is_judged_once_a_person_has_accepted_it(rig: Rig) -> None:
     assert rig.bus.read(wait_s=5, limit=10)
     worker.tick()
     assert rig.board.health["gate"]["view"] == "good"
+    worker.stop()  # a reference is shown after the look's findings went out
     assert rig.board.references.keys() == {"gate/main"}, "the new picture is the reference"
-    worker.stop()
 
 
 def test_looks_get_rarer_while_the_hubs_are_behind(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
