@@ -8,6 +8,7 @@ from vision.app.worker import require_zones_classes
 from vision.config.schema import load
 from vision.core.detections import Detections
 from vision.core.errors import ConfigError
+from vision.detectors.catalogue import CATALOGUE_FILE
 from vision.testing import ScriptedDetector
 
 CITY = """
@@ -28,6 +29,10 @@ def test_a_class_that_the_model_lacks_is_told_with_zone_and_model(tmp_path: Path
     with pytest.raises(ConfigError) as caught:
         require_zones_classes(city, people_only)
     (problem,) = caught.value.problems
-    assert problem == ("zone gate/main/walk (pavement) wants garbage, which ours 3 (12ab34cd) does not detect")
+    assert problem == (
+        f"zone gate/main/walk (pavement) wants garbage, which ours 3 (12ab34cd) of {CATALOGUE_FILE} does not detect"
+    )
+    with pytest.raises(ConfigError, match=r"of mine/people\.onnx does not detect"):
+        require_zones_classes(city, people_only, "mine/people.onnx")
     enough = ("person", "garbage")
     require_zones_classes(city, ScriptedDetector(enough, [Detections.empty(enough)]))

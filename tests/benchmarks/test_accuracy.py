@@ -1,4 +1,6 @@
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -8,7 +10,7 @@ import yaml
 
 from benchmarks.accuracy import main
 from tests.detectors.networks import save_colour_network
-from vision.core.errors import ConfigError
+from vision.core.errors import ConfigError, ModelFileError, NotThereError
 
 
 def painted_set(folder: Path, names: list[str]) -> Path:
@@ -58,3 +60,43 @@ def test_nothing_in_common_is_an_error(tmp_path: Path) -> None:
     file = painted_set(tmp_path, ["cat", "dog"])
     with pytest.raises(ConfigError, match="have none in common"):
         measured(file, save_colour_network(tmp_path / "m"), tmp_path / "r.json")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "told"),
+    [
+        (lambda folder: (folder / "data.yaml").unlink(), r"data\.yaml: this file, a data set's description"),
+        (lambda folder: (folder / "data.yaml").write_bytes(b""), r"data\.yaml: should be a mapping with `names`"),
+        (lambda folder: shutil.rmtree(folder / "test/images"), r"test/images, where there are no photographs"),
+        (lambda folder: shutil.rmtree(folder / "test/labels"), r"no photograph of `test` has a label"),
+        (lambda folder: (folder / "test/labels/03.txt").write_bytes(b"\xff\xfe"), r"03\.txt: should be text"),
+        (lambda folder: (folder / "test/images/03.png").write_bytes(b""), r"03\.png: not a photograph"),
+    ],
+    ids=["missing", "empty", "no photographs", "no labels", "broken label", "empty photograph"],
+)
+def test_a_broken_or_empty_set_is_one_sentence(tmp_path: Path, breaks: Callable[[Path], object], told: str) -> None:
+    file, model = painted_set(tmp_path, ["blue", "red"]), save_colour_network(tmp_path / "m")
+    breaks(tmp_path)
+    with pytest.raises((ConfigError, NotThereError), match=told) as caught:
+        measured(file, model, tmp_path / "r.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "told"),
+    [
+        (lambda folder: (folder / "colours.xml").unlink(), r"colours\.xml: this model file is not there"),
+        (lambda folder: (folder / "colours.bin").unlink(), r"colours\.bin: the weights of colours\.xml are not there"),
+        (lambda folder: (folder / "colours.bin").write_bytes(b"half"), r"colours\.xml: OpenVINO cannot read it"),
+        (lambda folder: (folder / "metadata.yaml").unlink(), r"colours\.xml: carries no class names"),
+        (lambda folder: (folder / "metadata.yaml").write_bytes(b"\xff"), r"metadata\.yaml: should be YAML that names"),
+        (lambda folder: (folder / "metadata.yaml").write_text("names: [a]"), r"has 3 classes, but 1 are named"),
+    ],
+    ids=["missing", "no weights", "truncated weights", "no names", "broken names", "other names"],
+)
+def test_a_broken_model_is_one_sentence(tmp_path: Path, breaks: Callable[[Path], object], told: str) -> None:
+    file, model = painted_set(tmp_path, ["blue", "red"]), save_colour_network(tmp_path / "m")
+    breaks(tmp_path / "m")
+    with pytest.raises(ModelFileError, match=told) as caught:
+        measured(file, model, tmp_path / "r.json")
+    assert "\n" not in str(caught.value)

@@ -119,9 +119,11 @@ def test_a_file_of_no_known_kind_is_told(tmp_path: Path) -> None:
 
 def test_classes_that_rules_want_and_the_model_lacks_are_all_told(tmp_path: Path) -> None:
     detector = catalogue.open_detector(save_colour_network(tmp_path), device="cpu")
-    catalogue.require_classes(detector, {"rule bike": ["red"]})
+    catalogue.require_classes(detector, {"rule bike": ["red"]}, tmp_path / "models.yaml")
     with pytest.raises(ConfigError) as caught:
-        catalogue.require_classes(detector, {"rule bike": ["bicycle", "red"], "zone gate": ["garbage"]})
+        wanted = {"rule bike": ["bicycle", "red"], "zone gate": ["garbage"]}
+        catalogue.require_classes(detector, wanted, tmp_path / "models.yaml")
+    assert all(f"{tmp_path / 'models.yaml'} does not detect" in problem for problem in caught.value.problems)
     assert [problem.split(",")[0] for problem in caught.value.problems] == [
         "rule bike wants bicycle",
         "zone gate wants garbage",

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
 from vision.detectors.labelled import read_background, read_picture, read_split
@@ -51,6 +52,31 @@ def test_photographs_may_be_listed_in_a_file(tmp_path: Path) -> None:
     assert [one.file.name for one in read_split(file, "test").pictures] == ["street.png"]
 
 
+def test_a_list_that_is_no_text_is_told(tmp_path: Path) -> None:
+    file = set_of(tmp_path, test="test.txt")
+    (tmp_path / "test.txt").write_bytes(b"\xff\xd8\xff\xe0 a photograph, not a list")
+    with pytest.raises(ConfigError, match=r"test\.txt: should be text, the path of a photograph in each line"):
+        read_split(file, "test")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        np.full((33, 71), 128, np.uint8),  # grey, of odd size
+        np.full((33, 71, 3), 0x8080, np.uint16),
+        np.full((33, 71), 0x8080, np.uint16),
+        np.full((33, 71, 4), 128, np.uint8),
+    ],
+    ids=["grey", "16 bits", "grey of 16 bits", "transparent"],
+)
+def test_whatever_a_photograph_is_stored_as_it_is_seen_in_eight_bits_of_colour(
+    tmp_path: Path, stored: NDArray[np.integer]
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), stored)
+    seen = read_picture(tmp_path / "a.png")
+    assert (seen.shape, str(seen.dtype), int(seen.min()), int(seen.max())) == ((33, 71, 3), "uint8", 128, 128)
+
+
 def test_an_outline_becomes_its_box(tmp_path: Path) -> None:
     (one,) = read_split(set_of(tmp_path, "1 0.1 0.2 0.5 0.2 0.5 0.6 0.1 0.4\n"), "test").pictures
     np.testing.assert_allclose(one.xywh, [[0.3, 0.4, 0.4, 0.4]], atol=1e-6)
@@ -96,9 +122,10 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, content: str) -> None:
 
 
 def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
-    with pytest.raises(ConfigError, match=r"broken\.jpg: not a photograph"):
-        read_picture(tmp_path / "broken.jpg")
+    for content in (b"", b"\xff\xd8 no more"):
+        (tmp_path / "broken.jpg").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"broken\.jpg: not a photograph that can be read; expected a whole"):
+            read_picture(tmp_path / "broken.jpg")
 
 
 def test_a_box_saved_twice_is_there_once_and_none_reaches_outside(tmp_path: Path) -> None:

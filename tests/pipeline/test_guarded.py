@@ -5,7 +5,7 @@ import pytest
 
 from tests.pipeline.streets import GATE, NAMES, VIEW
 from vision.core.detections import Detections
-from vision.core.findings import FindingState
+from vision.core.findings import FindingState, Why
 from vision.core.frames import Frame, Image, TimeSource
 from vision.core.registry import View
 from vision.pipeline.guarded import GuardedAnalyser
@@ -20,11 +20,11 @@ def street() -> list[Image]:
     return [np.ascontiguousarray(picture) for picture in street_pictures(640, 360, 60)][::5]
 
 
-def guarded() -> GuardedAnalyser:
+def guarded(lacking: dict[str, Why] | None = None) -> GuardedAnalyser:
     def make(view: View) -> SceneAnalyser:
         return SceneAnalyser(GATE, view, RuleSettings(), NAMES, "fake-1")
 
-    return GuardedAnalyser(GATE, VIEW, make)
+    return GuardedAnalyser(GATE, VIEW, make, lacking)
 
 
 def look(analyser: GuardedAnalyser, image: Image, n: int, box: tuple[float, float, float, float]) -> FindingState:
@@ -67,3 +67,13 @@ def test_memory_passes_through(street: list[Image]) -> None:
     assert second.to_record()["tracker"] == first.to_record()["tracker"]
     with pytest.raises((ValueError, KeyError, TypeError)):
         second.restore({"nothing": 1})
+
+
+def test_a_zone_whose_class_the_model_lacks_is_unknown_and_not_absent(street: list[Image]) -> None:
+    why = Why("不识别 garbage", "ours 3 (models.yaml) does not detect garbage")
+    nowhere, inside = (0.0, 0.0, 5.0, 5.0), (200.0, 150.0, 300.0, 250.0)
+    (zone,) = VIEW.zones
+    able, unable = guarded(), guarded({zone.id: why})
+    assert (able.trouble, unable.trouble) == (None, why)
+    assert [look(one, street[0], 0, nowhere) for one in (able, unable)] == [FindingState.ABSENT, FindingState.UNKNOWN]
+    assert [look(unable, street[n], n, inside) for n in (1, 2)][-1] is FindingState.PRESENT

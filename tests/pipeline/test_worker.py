@@ -11,6 +11,7 @@ import pytest
 
 from tests.pipeline.streets import GATE_DOCUMENT as GATE
 from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
+from tests.pipeline.streets import ZONE_DOCUMENT as ZONE
 from vision.core.detections import Detections
 from vision.core.errors import DetectorError, SourceError
 from vision.core.findings import Finding, FindingState
@@ -20,6 +21,7 @@ from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
+from vision.rules.book import lacking
 from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus
 from vision.streams.mailbox import Mailbox
@@ -100,7 +102,10 @@ class Rig:
     def worker(self) -> Worker:
         def analyser(camera: Camera, view: View) -> GuardedAnalyser:
             return GuardedAnalyser(
-                camera, view, lambda drawn: SceneAnalyser(camera, drawn, RuleSettings(), NAMES, "fake-1")
+                camera,
+                view,
+                lambda drawn: SceneAnalyser(camera, drawn, RuleSettings(), NAMES, "fake-1"),
+                lacking(view, NAMES, "fake-1 (models.yaml)"),
             )
 
         spool = Spool(self.bus, self.clock)
@@ -168,6 +173,18 @@ def test_only_the_changed_camera_is_touched(rig: Rig) -> None:
     rig.board.cameras, rig.board.version = {"gate": GATE}, 3
     worker.tick()
     assert set(worker._cameras) == set(rig.board.health) == {"gate"}
+
+
+def test_a_camera_added_while_running_whose_zone_the_model_cannot_judge_says_so(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    pavement = {"kind": "pavement", "polygon": ZONE["polygon"]}
+    rig.board.cameras, rig.board.version = {"gate": GATE, "yard": {"url": "rtsp://h/2", "zones": {"w": pavement}}}, 2
+    worker.tick()
+    assert rig.board.health["gate"]["view"] == "good"
+    yard = rig.board.health["yard"]
+    assert yard["view"] == "unusable"
+    assert yard["reason"].endswith("pavement “w” wants garbage, which fake-1 (models.yaml) does not detect")
 
 
 def test_a_camera_that_is_down_says_unknown_at_once_and_then_every_minute(rig: Rig) -> None:

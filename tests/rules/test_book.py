@@ -1,6 +1,6 @@
 from tests.rules.scenes import scene, view, zone
 from vision.core.registry import Camera, ZoneKind
-from vision.rules.book import SERVES, RuleBook, needed_classes
+from vision.rules.book import SERVES, RuleBook, lacking, needed_classes
 
 
 def test_every_kind_of_zone_says_which_rules_hold_there() -> None:
@@ -27,3 +27,16 @@ def test_what_zones_count_on_is_asked_of_the_model() -> None:
         "zone gate/main/strip (shopfront)": {"potted plant"},
     }
     assert needed_classes(camera, ("person",))["zone gate/main/bay (bike_bay)"] == {"bicycle"}
+
+
+def test_zones_whose_class_the_model_lacks_are_told_with_where_it_is_described() -> None:
+    here = view(
+        zone(ZoneKind.PAVEMENT, zone_id="walk"),
+        zone(ZoneKind.SHOPFRONT, zone_id="strip", allowed=frozenset({"potted plnt"})),
+        zone(ZoneKind.BIKE_BAY, zone_id="bay"),
+    )
+    told = lacking(here, ("bicycle", "garbage"), "ours 3 (models.yaml)")
+    assert {key: why.en for key, why in told.items()} == {
+        "strip": "shopfront strip “strip” wants potted plnt, which ours 3 (models.yaml) does not detect"
+    }
+    assert set(lacking(here, ("person",), "ours 3")) == {"walk", "strip", "bay"}

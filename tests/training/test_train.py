@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -156,6 +158,32 @@ def test_a_missing_recipe_or_start_is_one_sentence(recipe_file: Path, tmp_path: 
     recipe_file.write_text(yaml.safe_dump({**content, "start": {"street": "recipe.yaml", "weights": "gone.pt"}}))
     with pytest.raises(NotThereError, match=r"gone\.pt: the weights"):
         train(recipe_file, tmp_path / "out")
+
+
+def _break_labels(folder: Path) -> None:
+    (folder / "train/labels/0.txt").write_text("9 0.5 0.5 0.1 0.1")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "told"),
+    [
+        (lambda folder: (folder / "data.yaml").unlink(), r"data\.yaml: this file, a data set's description"),
+        (lambda folder: (folder / "data.yaml").write_bytes(b""), r"data\.yaml: should be a mapping with `names`"),
+        (lambda folder: shutil.rmtree(folder / "train/images"), r"train/images, where there are no photographs"),
+        (lambda folder: shutil.rmtree(folder / "valid/labels"), r"no photograph of `val` has a label"),
+        (_break_labels, r"0\.txt:1: class 9 is not one of the 3 that the set names"),
+        (lambda folder: (folder / "train/images/3.png").write_bytes(b""), r"3\.png: should be a photograph"),
+        (lambda folder: shutil.rmtree(folder / "cutouts/garbage_bag"), r"cutouts/garbage_bag: should hold cut-outs"),
+    ],
+    ids=["missing", "empty", "no photographs", "no labels", "wrong label", "empty photograph", "no cut-outs"],
+)
+def test_a_broken_or_empty_data_set_is_one_sentence(
+    recipe_file: Path, tmp_path: Path, breaks: Callable[[Path], object], told: str
+) -> None:
+    breaks(tmp_path)
+    with pytest.raises((ConfigError, NotThereError), match=told) as caught:
+        train(recipe_file, tmp_path / "out")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_recipe_refuses_what_it_does_not_know(recipe_file: Path) -> None:

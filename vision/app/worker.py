@@ -25,7 +25,7 @@ from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.shadow import Shadow
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
-from vision.rules.book import needed_classes
+from vision.rules.book import lacking, needed_classes
 from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
@@ -93,7 +93,10 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 closer = close_look(exchange, exchange.names, camera.id)
                 return SceneAnalyser(camera, drawn, settings, exchange.names, exchange.version, close_look=closer)
 
-            return GuardedAnalyser(camera, view, make)
+            described = _described(city, exchange.model)
+            return GuardedAnalyser(
+                camera, view, make, lacking(view, exchange.names, f"{exchange.version} ({described})")
+            )
 
         watch = _watch(city, clock, mailbox)
         running = Worker(
@@ -124,7 +127,7 @@ def _load(city: CityConfig, model: str, clock: Clock) -> Model:
 
     detector = detector_of(city, model)
     try:
-        require_zones_classes(city, detector)
+        require_zones_classes(city, detector, model)
     except ConfigError:
         detector.close()
         raise
@@ -133,7 +136,7 @@ def _load(city: CityConfig, model: str, clock: Clock) -> Model:
     return Model(model, detector.names, detector.version, batcher)
 
 
-def require_zones_classes(city: CityConfig, detector: Detector) -> None:
+def require_zones_classes(city: CityConfig, detector: Detector, model: str = "") -> None:
     """Every class that a zone of the city's file counts on is one the model can see.
 
     Raises:
@@ -142,7 +145,15 @@ def require_zones_classes(city: CityConfig, detector: Detector) -> None:
     from vision.detectors.catalogue import require_classes
 
     for key, camera in city.cameras.items():
-        require_classes(detector, needed_classes(camera.to_core(key), detector.names))
+        wanted = needed_classes(camera.to_core(key), detector.names)
+        require_classes(detector, wanted, _described(city, model))
+
+
+def _described(city: CityConfig, model: str) -> Path:
+    """Where the classes of a model of the city are named."""
+    from vision.detectors.catalogue import CATALOGUE_FILE, described_in
+
+    return described_in(model, city.detection.catalogue or CATALOGUE_FILE)
 
 
 def _shadow(city: CityConfig, exchange: Exchange, clock: Clock) -> Shadow | None:

@@ -141,8 +141,7 @@ def find_spec(name: str, device: str = "auto", catalogue_file: Path = CATALOGUE_
         ModelFileError: a path that leads nowhere.
     """
     path = Path(name)
-    looks_like_path = path.suffix in KIND_OF_SUFFIX or len(path.parts) > 1 or path.is_dir()
-    if not name or not looks_like_path:
+    if not name or not _is_path(path):
         return _from_catalogue(name, device, catalogue_file)
     if path.is_dir():
         exported = sorted(path.glob("*.xml"))
@@ -152,6 +151,15 @@ def find_spec(name: str, device: str = "auto", catalogue_file: Path = CATALOGUE_
     if path.suffix not in KIND_OF_SUFFIX:
         raise ConfigError(f"{path}: a model file should end in {', '.join(KIND_OF_SUFFIX)}")
     return ModelSpec(path.stem, KIND_OF_SUFFIX[path.suffix], path)
+
+
+def described_in(name: str, catalogue_file: Path = CATALOGUE_FILE) -> Path:
+    """The file that says what a model's classes are called: the model's own where a path names it."""
+    return Path(name) if name and _is_path(Path(name)) else catalogue_file
+
+
+def _is_path(path: Path) -> bool:
+    return path.suffix in KIND_OF_SUFFIX or len(path.parts) > 1 or path.is_dir()
 
 
 def spec_of(name: str, entry: ModelEntry, kind: str, folder: Path) -> ModelSpec:
@@ -196,17 +204,18 @@ def model_entry(catalogue: Catalogue, name: str) -> ModelEntry:
         ) from None
 
 
-def require_classes(detector: Detector, wanted: Mapping[str, Iterable[str]]) -> None:
+def require_classes(detector: Detector, wanted: Mapping[str, Iterable[str]], described: Path) -> None:
     """Every class that a rule counts on is one the model can see.
 
-    `wanted` holds class names by what asks for them (a rule, a zone), as the message should name it.
+    `wanted` holds class names by what asks for them (a rule, a zone), as the message should name it; `described` is
+    the file that says what the model's classes are called.
 
     Raises:
         ConfigError: one line for each rule that asks for a class the model does not have.
     """
     known = set(detector.names)
     problems = [
-        f"{asker} wants {', '.join(sorted(missing))}, which {detector.version} does not detect"
+        f"{asker} wants {', '.join(sorted(missing))}, which {detector.version} of {described} does not detect"
         for asker, names in wanted.items()
         if (missing := set(names) - known)
     ]

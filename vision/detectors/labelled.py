@@ -89,7 +89,7 @@ def read_picture(file: Path) -> Image:
     """
     picture: Any = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if picture is None:
-        raise ConfigError(f"{file}: not a photograph that can be read")
+        raise ConfigError(f"{file}: not a photograph that can be read; expected a whole JPEG, PNG, BMP, TIFF or WebP")
     image: Image = picture
     return image
 
@@ -135,7 +135,10 @@ def _places(data_yaml: Path, content: dict[str, Any], folder: str) -> list[Path]
 def _in_folder(place: Path) -> list[Path]:
     """Photographs under a folder, or those that a list of paths names (relative to it)."""
     if place.is_file() and place.suffix == ".txt":
-        lines = place.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = place.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{place}: should be text, the path of a photograph in each line") from None
         return [place.parent / line.strip() for line in lines if line.strip()]
     if not place.is_dir():
         return []

@@ -90,7 +90,7 @@ def read_metadata(beside: Path) -> Metadata | None:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelFileError(f"{file}: {_plain(error)}") from None
+        raise ModelFileError(f"{file}: should be YAML that names the model's classes: {_plain(error)}") from None
     if not isinstance(document, dict):
         raise ModelFileError(f"{file}: should be a mapping with `outputs` or `names`")
     if "outputs" in document:

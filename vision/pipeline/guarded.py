@@ -1,13 +1,14 @@
 """A view's analyser behind its guard: a picture is judged only when it shows the view that the zones were drawn on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from vision.core.detections import Detections
-from vision.core.findings import Finding, Why
+from vision.core.findings import Finding, FindingState, Why
 from vision.core.frames import Frame, Image
 from vision.core.registry import Camera, View
 from vision.pipeline.scene import SceneAnalyser
@@ -29,10 +30,22 @@ _FOLLOW = 0.01  # zones follow a shift of the picture that differs by this share
 class GuardedAnalyser:
     """Same face as SceneAnalyser. Zones follow small shifts; an unusable view answers unknown with the reason."""
 
-    def __init__(self, camera: Camera, view: View, make: Callable[[View], SceneAnalyser]) -> None:
-        """`make`: an analyser for the view or for the view moved a little."""
+    def __init__(
+        self,
+        camera: Camera,
+        view: View,
+        make: Callable[[View], SceneAnalyser],
+        lacking: Mapping[str, Why] | None = None,
+    ) -> None:
+        """`make`: an analyser for the view or for the view moved a little.
+
+        `lacking`: by zone, why the model cannot tell that it is empty; what it does see there counts all the same.
+        """
         self._camera, self._drawn, self._make = camera, view, make
         self._analyser = make(view)
+        self._lacking = dict(lacking or {})
+        for zone_id, why in self._lacking.items():
+            log.warning("zone_class_unknown", camera=camera.id, view=view.id, zone=zone_id, reason=why.en)
         self._guard = ViewGuard()
         self._shift = (0.0, 0.0)
         self._trouble: Why | None = None
@@ -48,8 +61,8 @@ class GuardedAnalyser:
 
     @property
     def trouble(self) -> Why | None:
-        """Why nothing can be told of the view now; None when it is usable."""
-        return self._trouble
+        """Why nothing can be told of the view, or of one of its zones, now; None when it is usable."""
+        return self._trouble or next(iter(self._lacking.values()), None)
 
     def look(self, frame: Frame, detections: Detections) -> list[Finding]:
         """Judge one look. `detections` are in pixels of `frame.image`."""
@@ -62,7 +75,7 @@ class GuardedAnalyser:
             return self._analyser.blind(frame.captured_at, self._trouble)
         if max(abs(verdict.shift[0] - self._shift[0]), abs(verdict.shift[1] - self._shift[1])) > _FOLLOW:
             self._follow(verdict.shift)
-        return self._analyser.look(frame, detections)
+        return [self._not_blindly(finding) for finding in self._analyser.look(frame, detections)]
 
     def take_reference(self) -> Image | None:
         """The picture that looks are compared with, once after it was taken; for people to compare with."""
@@ -86,6 +99,13 @@ class GuardedAnalyser:
     def restore(self, record: dict[str, Any]) -> None:
         """Raises ValueError, KeyError or TypeError when the record is not an analyser's."""
         self._analyser.restore(record)
+
+    def _not_blindly(self, finding: Finding) -> Finding:
+        """A model that lacks a class of the zone does not see that nothing of it is there."""
+        why = self._lacking.get(finding.zone_id)
+        if why is None or finding.state is not FindingState.ABSENT:
+            return finding
+        return replace(finding, state=FindingState.UNKNOWN, why=why)
 
     def _follow(self, shift: tuple[float, float]) -> None:
         """Move the zones with the picture; what stood there is remembered."""

@@ -74,6 +74,11 @@ class Exchange:
         return self._present.names
 
     @property
+    def model(self) -> str:
+        """Its name in the catalogue or its path, as it was asked for."""
+        return self._present.name
+
+    @property
     def version(self) -> str:
         return self._present.version
 

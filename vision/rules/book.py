@@ -3,13 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from vision.core.findings import Finding, ViolationType
+from vision.core.findings import Finding, ViolationType, Why
 from vision.core.registry import Camera, View, Zone, ZoneKind
 from vision.core.scene import Scene
 from vision.rules.bikes import BIKES, BikeRule
 from vision.rules.garbage import GarbageRule
 from vision.rules.out_of_store import OutOfStoreRule
 from vision.rules.settings import RuleSettings
+from vision.rules.words import called
 
 
 class Rule(Protocol):
@@ -52,17 +53,38 @@ def needed_classes(camera: Camera, names: Collection[str]) -> dict[str, frozense
     A bike zone wants one class of bike at least (`names`: those that the model has), ground that is public wants
     garbage, and every zone the classes that it allows. In strips what has no class is found by its change.
     """
-    needed = {}
-    for view in camera.views:
-        for zone in view.zones:
-            wanted = set(zone.allowed)
-            if zone.kind in _BIKE_GROUND and not BIKES & set(names):
-                wanted |= {"bicycle"}
-            if zone.kind in _PUBLIC_GROUND:
-                wanted |= {"garbage"}
-            if wanted:
-                needed[f"zone {camera.id}/{view.id}/{zone.id} ({zone.kind})"] = frozenset(wanted)
-    return needed
+    return {
+        f"zone {camera.id}/{view.id}/{zone.id} ({zone.kind})": wanted
+        for view in camera.views
+        for zone in view.zones
+        if (wanted := _needed(zone, names))
+    }
+
+
+def lacking(view: View, names: Collection[str], model: str) -> dict[str, Why]:
+    """By zone, why it cannot be judged by a model that has the classes `names`; nothing for zones that can.
+
+    `model`: which one it is and where it is described.
+    """
+    told = {}
+    for zone in view.zones:
+        missing = ", ".join(sorted(_needed(zone, names) - set(names)))
+        if missing:
+            place = called(zone)
+            told[zone.id] = Why(
+                f"{place.zh}需要识别 {missing},{model} 不识别",
+                f"{place.en} wants {missing}, which {model} does not detect",
+            )
+    return told
+
+
+def _needed(zone: Zone, names: Collection[str]) -> frozenset[str]:
+    wanted = set(zone.allowed)
+    if zone.kind in _BIKE_GROUND and not BIKES & set(names):
+        wanted |= {"bicycle"}
+    if zone.kind in _PUBLIC_GROUND:
+        wanted |= {"garbage"}
+    return frozenset(wanted)
 
 
 class RuleBook:
