@@ -4,14 +4,16 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from tests.detectors.networks import save_colour_checkpoint
+from tests.detectors.networks import save_colour_checkpoint, save_colour_onnx
 from tests.detectors.test_catalogue import catalogue_of
+from tests.detectors.test_download import CONTENT, DIGEST, Server
 from vision.cli_models import app
-from vision.core.errors import ConfigError, ModelFileError
+from vision.core.errors import ConfigError, ModelFileError, NotThereError
 from vision.detectors.catalogue import open_detector
 
 
@@ -83,6 +85,83 @@ def test_pull_without_an_address_tells_what_is_wrong_with_the_file(tmp_path: Pat
     (tmp_path / "colours" / "colours.xml").unlink()
     with pytest.raises(ModelFileError, match=r"colours\.xml: this model file is not there"):
         vision_models("pull", "--catalogue", file)
+
+
+@pytest.fixture
+def shelf() -> Iterator[Server]:
+    """A server that has one file, at /model.bin."""
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def wanted_from(folder: Path, url: str, digest: str = DIGEST) -> Path:
+    """A models.yaml whose one model is one file, to be had at `url`."""
+    entry = {
+        "version": "1",
+        "licence": "our own",
+        "input_px": [64, 64],
+        "backends": {"onnx": "ours/ours.onnx"},
+        "files": {"ours/ours.onnx": {"sha256": digest, "bytes": len(CONTENT), "url": url}},
+    }
+    file = folder / "models.yaml"
+    file.write_text(yaml.safe_dump({"default": "ours", "models": {"ours": entry}}), encoding="utf-8")
+    return file
+
+
+def test_a_pull_that_breaks_off_goes_on_from_there(tmp_path: Path, shelf: Server) -> None:
+    file = wanted_from(tmp_path, f"{shelf.url}/model.bin")
+    shelf.give = 1000
+    with pytest.raises(NotThereError, match=r"broke off at 3000 of 1024000 bytes.*pull again and it goes on"):
+        vision_models("pull", "--catalogue", file)
+    assert not (tmp_path / "ours" / "ours.onnx").exists()
+    shelf.give = len(CONTENT)
+    assert "1 files fetched" in vision_models("pull", "--catalogue", file)
+    assert shelf.asked[-1] == "bytes=3000-"
+    assert (tmp_path / "ours" / "ours.onnx").read_bytes() == CONTENT
+
+
+def test_a_pull_of_another_file_than_meant_leaves_what_was_there(tmp_path: Path, shelf: Server) -> None:
+    file = wanted_from(tmp_path, f"{shelf.url}/model.bin", digest="0" * 64)
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "ours.onnx").write_bytes(b"damaged")
+    with pytest.raises(ModelFileError, match=r"/model\.bin: gave another file than expected, its sha256 is"):
+        vision_models("pull", "--catalogue", file)
+    assert {one.name: one.read_bytes() for one in (tmp_path / "ours").iterdir()} == {"ours.onnx": b"damaged"}
+
+
+def test_a_pull_of_what_the_server_does_not_have_is_told(tmp_path: Path, shelf: Server) -> None:
+    with pytest.raises(NotThereError, match=r"/moved: the server answers 404"):
+        vision_models("pull", "--catalogue", wanted_from(tmp_path, f"{shelf.url}/moved"))
+
+
+@pytest.mark.parametrize("save", [save_colour_onnx, save_colour_checkpoint], ids=["onnx", "pt"])
+def test_a_model_of_ones_own_is_used_by_its_name_with_its_classes_mapped(
+    tmp_path: Path, save: Callable[[Path], Path]
+) -> None:
+    made = save(tmp_path / "ours")
+    kind = "onnx" if made.suffix == ".onnx" else "ultralytics"
+    entry = {
+        "version": "3",
+        "licence": "our own",
+        "input_px": [64, 64],
+        "backends": {kind: f"ours/{made.name}"},
+        "classes": {"red": "garbage", "blue": "garbage", "green": "bicycle"},
+        "decoding": {"score": 0.1},
+    }
+    file = tmp_path / "models.yaml"
+    file.write_text(yaml.safe_dump({"default": "ours", "models": {"ours": entry}}), encoding="utf-8")
+    assert "ours 3 (default)" in vision_models("list", "--catalogue", file)
+    detector = open_detector("ours", device="cpu", catalogue_file=file)
+    pictures = [np.full((64, 64, 3), colour, np.uint8) for colour in ((0, 0, 200), (200, 0, 0), (0, 200, 0))]
+    seen = [[one.class_name(row) for row in range(len(one))] for one in detector.detect(pictures)]
+    detector.close()
+    assert (detector.names, seen) == (("garbage", "bicycle"), [["garbage"], ["garbage"], ["bicycle"]])
+    wrong = {**entry, "classes": {"purple": "garbage"}}
+    file.write_text(yaml.safe_dump({"default": "ours", "models": {"ours": wrong}}), encoding="utf-8")
+    with pytest.raises(ModelFileError, match=rf"{made.name}: the class map names purple, but the model has blue"):
+        open_detector("ours", device="cpu", catalogue_file=file)
 
 
 def test_unknown_models_and_sizes_are_told(tmp_path: Path) -> None:

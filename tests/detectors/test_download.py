@@ -37,6 +37,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         first = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
+        if first > len(CONTENT):
+            self.send_error(416)
+            return
         self.send_response(206 if first else 200)
         self.send_header("Content-Length", str(len(CONTENT) - first))
         self.end_headers()
@@ -86,6 +89,14 @@ def test_a_server_that_breaks_off_time_and_again_is_told_and_what_came_is_kept(s
     server.give = len(CONTENT)
     fetch(Wanted(f"{server.url}/model.bin", DIGEST, len(CONTENT)), tmp_path / "model.bin")
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("size", [1000, len(CONTENT), len(CONTENT) + 1])
+def test_the_beginning_of_another_file_is_not_gone_on_with(server: Server, tmp_path: Path, size: int) -> None:
+    (tmp_path / "model.bin.part").write_bytes(b"x" * size)
+    fetch(Wanted(f"{server.url}/model.bin", DIGEST, len(CONTENT)), tmp_path / "model.bin")
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+    assert [one.name for one in tmp_path.iterdir()] == ["model.bin"]
 
 
 def test_another_file_than_expected_is_refused_and_the_old_one_stays(server: Server, tmp_path: Path) -> None:

@@ -40,8 +40,13 @@ def fetch(wanted: Wanted, file: Path, progress: Progress = lambda _done, _all: N
     part = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        goes_on = _size(part) > 0
         _transfer(wanted, part, progress)
-        if (found := sha256(part)) != wanted.sha256:
+        if (found := sha256(part)) != wanted.sha256 and goes_on:  # what lay there began another file
+            part.unlink()
+            _transfer(wanted, part, progress)
+            found = sha256(part)
+        if found != wanted.sha256:
             part.unlink()
             raise ModelFileError(
                 f"{wanted.safe_url}: gave another file than expected, its sha256 is {found[:12]}… "
