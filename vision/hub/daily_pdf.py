@@ -1,22 +1,17 @@
 """The daily report on paper, A4, Chinese or English: a page for the city, then one for each district."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
 from typing import Any
 
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
 from fpdf.fonts import FontFace
 
+from vision.cases.evidence.paper import FONT, INK, LINE, MARGIN_MM, SOFT, WIDTH_MM, Paper
 from vision.core.findings import ViolationType
 from vision.hub.daily import Day, Names, Section
 
-_FONT = "cjk"
-_MARGIN_MM = 14.0
-_WIDTH_MM = 210.0 - 2 * _MARGIN_MM
 _GAP_MM = 6.0
-_HALF_MM = (_WIDTH_MM - _GAP_MM) / 2
-_INK, _SOFT, _LINE, _FILL = (28, 36, 46), (96, 106, 118), (196, 203, 211), (238, 242, 245)
+_HALF_MM = (WIDTH_MM - _GAP_MM) / 2
+_FILL = (238, 242, 245)
 _COLOURS = {"out_of_store": (222, 160, 40), "garbage": (125, 95, 200), "bike_misparked": (40, 125, 190)}
 _CHART_MM = 30.0
 _RANKED = 6
@@ -104,22 +99,16 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 def printed(day: Day, language: str = "zh") -> bytes:
     """A PDF of one page for each section."""
-    paper = _Paper(day, _WORDS.get(language, _WORDS["zh"]))
+    paper = _Report(day, _WORDS.get(language, _WORDS["zh"]))
     for section in day.sections:
         paper.page(section)
     return paper.output()
 
 
-class _Paper:
+class _Report:
     def __init__(self, day: Day, words: Mapping[str, str]) -> None:
         self._day, self._w = day, words
-        self._pdf = FPDF(format="A4")
-        self._pdf.set_creation_date(day.made_at)
-        self._pdf.set_auto_page_break(auto=False)
-        self._pdf.set_margin(_MARGIN_MM)
-        self._pdf.set_title(f"{day.city} {words['title']} {day.date}")
-        with as_file(files("paperang_p2_fonts_cjk") / "fonts" / "wqy-microhei.ttc") as path:
-            self._pdf.add_font(_FONT, fname=str(path))
+        self._pdf = Paper(f"{day.city} {words['title']} {day.date}", day.made_at)
 
     def page(self, section: Section) -> None:
         self._pdf.add_page()
@@ -135,13 +124,11 @@ class _Paper:
             self._districts()
         top = self._pdf.get_y()
         names = self._day.names
-        left = self._ranking(_MARGIN_MM, top, "grids", section.tables["grid"], "grid", names.grids)
-        right = self._ranking(
-            _MARGIN_MM + _HALF_MM + _GAP_MM, top, "shops", section.tables["shop"], "shop", names.shops
-        )
+        left = self._ranking(MARGIN_MM, top, "grids", section.tables["grid"], "grid", names.grids)
+        right = self._ranking(MARGIN_MM + _HALF_MM + _GAP_MM, top, "shops", section.tables["shop"], "shop", names.shops)
         top = max(left, right)
         left = self._worst(top, section, names)
-        right = self._effect(_MARGIN_MM + _HALF_MM + _GAP_MM, top, section)
+        right = self._effect(MARGIN_MM + _HALF_MM + _GAP_MM, top, section)
         self._foot()
 
     def output(self) -> bytes:
@@ -149,13 +136,13 @@ class _Paper:
 
     def _head(self, section: Section) -> None:
         day, w = self._day, self._w
-        self._write(f"{day.city} {w['title']}", 17, height=9)
+        self._pdf.put(f"{day.city} {w['title']}", 17, height=9)
         where = section.district or w["city"]
         made = f"{w['made']} {day.made_at.astimezone(day.zone):%Y-%m-%d %H:%M}"
         parts = [where, f"{day.date}", w["cameras"].format(n=section.cameras), made]
-        self._write("    ".join(parts), 10, soft=True)
+        self._pdf.put("    ".join(parts), 10, soft=True)
         if not day.whole:
-            self._write(w["part"], 9, soft=True)
+            self._pdf.put(w["part"], 9, soft=True)
 
     def _tiles(self, total: Mapping[str, Any], section: Section) -> None:
         pdf, w = self._pdf, self._w
@@ -169,16 +156,16 @@ class _Paper:
             (w["gone"], self._span(total["median_to_gone_s"])),
             (w["warned"], _percent(section.effect.total.rate)),
         ]
-        width, top = _WIDTH_MM / len(shown), pdf.get_y()
+        width, top = WIDTH_MM / len(shown), pdf.get_y()
         for number, (name, value) in enumerate(shown):
-            left = _MARGIN_MM + number * width
+            left = MARGIN_MM + number * width
             pdf.set_fill_color(*_FILL)
             pdf.rect(left, top, width - 1.5, 15, style="F")
             pdf.set_xy(left, top + 1.5)
-            self._write(self._fitting(name, 7, width - 2), 7, width=width - 1.5, height=4, align="C", soft=True)
+            self._pdf.put(self._pdf.fitting(name, 7, width - 2), 7, width=width - 1.5, height=4, align="C", soft=True)
             pdf.set_xy(left, top + 6)
-            self._write(self._fitting(value, 13, width - 2), 13, width=width - 1.5, height=7, align="C")
-        pdf.set_xy(_MARGIN_MM, top + 15)
+            self._pdf.put(self._pdf.fitting(value, 13, width - 2), 13, width=width - 1.5, height=7, align="C")
+        pdf.set_xy(MARGIN_MM, top + 15)
 
     def _types(self, section: Section) -> None:
         w = self._w
@@ -211,11 +198,11 @@ class _Paper:
         pdf, rows = self._pdf, section.tables["hour"]
         top = pdf.get_y() + 1
         most = max(1, *(sum(row[kind.value] for kind in ViolationType) for row in rows))
-        step = _WIDTH_MM / 24
-        pdf.set_draw_color(*_LINE)
-        pdf.line(_MARGIN_MM, top + _CHART_MM, _MARGIN_MM + _WIDTH_MM, top + _CHART_MM)
+        step = WIDTH_MM / 24
+        pdf.set_draw_color(*LINE)
+        pdf.line(MARGIN_MM, top + _CHART_MM, MARGIN_MM + WIDTH_MM, top + _CHART_MM)
         for row in rows:
-            base, left = top + _CHART_MM, _MARGIN_MM + row["hour"] * step
+            base, left = top + _CHART_MM, MARGIN_MM + row["hour"] * step
             for kind in ViolationType:
                 height = (_CHART_MM - 6) * row[kind.value] / most
                 pdf.set_fill_color(*_COLOURS[kind.value])
@@ -224,18 +211,18 @@ class _Paper:
             count = sum(row[kind.value] for kind in ViolationType)
             if count:
                 pdf.set_xy(left, base - 3.6)
-                self._write(str(count), 6, width=step, height=3.4, align="C", soft=True)
+                self._pdf.put(str(count), 6, width=step, height=3.4, align="C", soft=True)
             pdf.set_xy(left, top + _CHART_MM + 0.4)
-            self._write(str(row["hour"]), 6.5, width=step, height=3.4, align="C", soft=True)
-        pdf.set_xy(_MARGIN_MM, top + _CHART_MM + 4.4)
+            self._pdf.put(str(row["hour"]), 6.5, width=step, height=3.4, align="C", soft=True)
+        pdf.set_xy(MARGIN_MM, top + _CHART_MM + 4.4)
         for kind in ViolationType:
             pdf.set_fill_color(*_COLOURS[kind.value])
             pdf.rect(pdf.get_x(), pdf.get_y() + 0.9, 3, 3, style="F")
             pdf.set_x(pdf.get_x() + 4)
-            pdf.set_font(_FONT, size=7.5)
-            pdf.set_text_color(*_SOFT)
+            pdf.set_font(FONT, size=7.5)
+            pdf.set_text_color(*SOFT)
             pdf.cell(pdf.get_string_width(self._w[kind.value]) + 6, 5, self._w[kind.value])
-        pdf.set_xy(_MARGIN_MM, pdf.get_y() + 5)
+        pdf.set_xy(MARGIN_MM, pdf.get_y() + 5)
 
     def _ranking(  # noqa: PLR0917 - where it goes and what it tells
         self, left: float, top: float, title: str, rows: Sequence[Mapping[str, Any]], key: str, names: Mapping[str, str]
@@ -243,7 +230,7 @@ class _Paper:
         w = self._w
         lines = [
             [
-                self._fitting(names.get(row[key], row[key]), 8, 40),
+                self._pdf.fitting(names.get(row[key], row[key]), 8, 40),
                 str(row["raised"]),
                 str(row["filed"]),
                 self._span(row["median_to_gone_s"]),
@@ -259,7 +246,7 @@ class _Paper:
         found.sort(key=lambda row: (-row["rejected"], row["camera"]))
         lines = [
             [
-                self._fitting(names.cameras.get(row["camera"], row["camera"]), 8, 40),
+                self._pdf.fitting(names.cameras.get(row["camera"], row["camera"]), 8, 40),
                 str(row["raised"]),
                 str(row["rejected"]),
                 _percent(row["precision"]),
@@ -267,12 +254,12 @@ class _Paper:
             for row in found[:_RANKED]
         ]
         heads = [w["worst"], w["raised"], w["rejected"], w["precision"]]
-        return self._beside(_MARGIN_MM, top, w["worst"], heads, lines, (42, 13, 13, 20))
+        return self._beside(MARGIN_MM, top, w["worst"], heads, lines, (42, 13, 13, 20))
 
     def _effect(self, left: float, top: float, section: Section) -> float:
         w, effect = self._w, section.effect
         lines = [
-            [self._fitting(one.key or "—", 8, 40), str(one.spoken), str(one.rectified), _percent(one.rate)]
+            [self._pdf.fitting(one.key or "—", 8, 40), str(one.spoken), str(one.rectified), _percent(one.rate)]
             for one in effect.by_phrase[: _RANKED - 1]
         ]
         heads = [w["phrase"], w["spoken"], w["rectified"], w["warned"]]
@@ -280,7 +267,7 @@ class _Paper:
         silent = sum(effect.silent.values())
         if silent or effect.failed:
             self._pdf.set_xy(left, bottom - 3)
-            self._write(w["silent"].format(n=silent, failed=effect.failed), 7.5, width=_HALF_MM, soft=True)
+            self._pdf.put(w["silent"].format(n=silent, failed=effect.failed), 7.5, width=_HALF_MM, soft=True)
         return bottom
 
     def _beside(  # noqa: PLR0917 - where it goes and what it tells
@@ -290,25 +277,25 @@ class _Paper:
         self._pdf.set_xy(left, top)
         self._pdf.ln(2)
         self._pdf.set_x(left)
-        self._write(title, 11, width=_HALF_MM, height=6.2)
+        self._pdf.put(title, 11, width=_HALF_MM, height=6.2)
         if not lines:
             self._pdf.set_x(left)
-            self._write(self._w["none"], 8, width=_HALF_MM, soft=True)
+            self._pdf.put(self._w["none"], 8, width=_HALF_MM, soft=True)
             return self._pdf.get_y()
         self._pdf.set_left_margin(left)
         self._pdf.set_x(left)
         self._table(["", *heads[1:]], lines, widths, width=_HALF_MM)
-        self._pdf.set_left_margin(_MARGIN_MM)
+        self._pdf.set_left_margin(MARGIN_MM)
         return self._pdf.get_y() + 3
 
     def _table(
-        self, heads: list[str], lines: list[list[str]], widths: Sequence[int], *, width: float = _WIDTH_MM
+        self, heads: list[str], lines: list[list[str]], widths: Sequence[int], *, width: float = WIDTH_MM
     ) -> None:
-        self._pdf.set_font(_FONT, size=8)
-        self._pdf.set_text_color(*_INK)
-        self._pdf.set_draw_color(*_LINE)
+        self._pdf.set_font(FONT, size=8)
+        self._pdf.set_text_color(*INK)
+        self._pdf.set_draw_color(*LINE)
         self._pdf.set_fill_color(255, 255, 255)
-        style = FontFace(color=_SOFT, fill_color=_FILL)
+        style = FontFace(color=SOFT, fill_color=_FILL)
         align = ("LEFT", *["RIGHT"] * (len(heads) - 1))
         with self._pdf.table(
             width=width,
@@ -324,31 +311,15 @@ class _Paper:
                 table.row(line)
 
     def _foot(self) -> None:
-        self._pdf.set_xy(_MARGIN_MM, 297 - 18)
-        self._write(self._w["note"], 7, soft=True, height=4)
+        self._pdf.set_xy(MARGIN_MM, 297 - 18)
+        self._pdf.put(self._w["note"], 7, soft=True, height=4)
         page = self._w["page"].format(n=self._pdf.page_no(), of=len(self._day.sections))
-        self._write(page, 7, soft=True, height=4, align="R")
+        self._pdf.put(page, 7, soft=True, height=4, align="R")
 
     def _heading(self, text: str) -> None:
         self._pdf.ln(3)
-        self._pdf.set_x(_MARGIN_MM)
-        self._write(text, 11, height=6.2)
-
-    def _write(
-        self, text: str, size: float, *, width: float = 0, height: float = 5, align: str = "L", soft: bool = False
-    ) -> None:
-        self._pdf.set_font(_FONT, size=size)
-        self._pdf.set_text_color(*(_SOFT if soft else _INK))
-        self._pdf.cell(width, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    def _fitting(self, text: str, size: float, width: float) -> str:
-        """The text, cut with an ellipsis where it would not fit."""
-        self._pdf.set_font(_FONT, size=size)
-        if self._pdf.get_string_width(text) <= width:
-            return text
-        while text and self._pdf.get_string_width(text + "…") > width:
-            text = text[:-1]
-        return text + "…"
+        self._pdf.set_x(MARGIN_MM)
+        self._pdf.put(text, 11, height=6.2)
 
     def _span(self, seconds: float | None) -> str:
         if seconds is None:

@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from importlib.resources import as_file, files
 from io import BytesIO
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from vision.cases.evidence.manifest import Sealed
+from vision.cases.evidence.paper import FONT, INK, LINE, MARGIN_MM, WIDTH_MM, Paper
 
-_FONT = "cjk"
-_MARGIN_MM = 14.0
-_WIDTH_MM = 210.0 - 2 * _MARGIN_MM
 _GAP_MM = 4.0
-_PICTURE_MM = ((_WIDTH_MM - _GAP_MM) / 2, 60.0)
+_PICTURE_MM = ((WIDTH_MM - _GAP_MM) / 2, 60.0)
 _LOG_LINES = 9
-_INK, _SOFT, _LINE = (28, 36, 46), (96, 106, 118), (196, 203, 211)
 _TYPES = {"garbage": "垃圾", "out_of_store": "店外经营", "bike_misparked": "非机动车乱停放"}
 _SUBTYPES = {
     "out_of_store": "店外经营",
@@ -80,21 +75,16 @@ class _Page:
         self._sealed = sealed
         self._told = sealed.document
         self._zone = zone
-        self._pdf = FPDF(format="A4")
-        self._pdf.set_creation_date(datetime.fromisoformat(self._told["sealed_at"]))
-        self._pdf.set_auto_page_break(auto=False)
-        self._pdf.set_margin(_MARGIN_MM)
-        self._pdf.set_title(f"案件证据单 {self._told['incident']['id']}")
+        made_at = datetime.fromisoformat(self._told["sealed_at"])
+        self._pdf = Paper(f"案件证据单 {self._told['incident']['id']}", made_at)
         self._pdf.set_creator(self._told["software"])
-        with as_file(files("paperang_p2_fonts_cjk") / "fonts" / "wqy-microhei.ttc") as path:
-            self._pdf.add_font(_FONT, fname=str(path))
         self._pdf.add_page()
 
     def head(self, *, published: bool) -> None:
         pdf, incident = self._pdf, self._told["incident"]
-        self._write("视频监控发现案件证据单", 18, align="C", height=9)
+        self._pdf.put("视频监控发现案件证据单", 18, align="C", height=9)
         subtitle = f"事件编号 {incident['id']}    清单序号 {self._sealed.seq}"
-        self._write(subtitle + ("    (公开版:人员与车辆已作模糊处理)" if published else ""), 9, align="C", soft=True)
+        self._pdf.put(subtitle + ("    (公开版:人员与车辆已作模糊处理)" if published else ""), 9, align="C", soft=True)
         pdf.ln(1.5)
 
     def facts(self) -> None:
@@ -132,12 +122,12 @@ class _Page:
             ("人工复核", {"confirm": "确认", "reject": "驳回"}.get(review["verdict"] or "", "未复核")),
             ("复核人", (review["reviewer"] or "—").removeprefix("operator:")),
         ]
-        half = _WIDTH_MM / 2
+        half = WIDTH_MM / 2
         for number in range(0, len(rows), 2):
             top = self._pdf.get_y()
             for column, (name, value) in enumerate(rows[number : number + 2]):
-                self._fact(_MARGIN_MM + column * half, top, half, name, value)
-            self._pdf.set_xy(_MARGIN_MM, top + 6.4)
+                self._fact(MARGIN_MM + column * half, top, half, name, value)
+            self._pdf.set_xy(MARGIN_MM, top + 6.4)
 
     def account(self) -> None:
         self._heading("判定说明")
@@ -147,25 +137,25 @@ class _Page:
         self._heading("影像证据")
         top, (width, height) = self._pdf.get_y(), _PICTURE_MM
         for column, (title, roles) in enumerate((("整改前", _BEFORE), ("整改后", _AFTER))):
-            left = _MARGIN_MM + column * (width + _GAP_MM)
+            left = MARGIN_MM + column * (width + _GAP_MM)
             entry = self._picture(pictures, roles, newest=column == 1)
-            self._pdf.set_draw_color(*_LINE)
+            self._pdf.set_draw_color(*LINE)
             self._pdf.rect(left, top, width, height)
             if entry is None:
                 self._pdf.set_xy(left, top + height / 2 - 3)
-                self._write("(尚无画面)", 10, width=width, align="C", soft=True)
+                self._pdf.put("(尚无画面)", 10, width=width, align="C", soft=True)
             else:
                 self._pdf.image(BytesIO(pictures[entry["name"]]), left, top, width, height, keep_aspect_ratio=True)
             self._pdf.set_xy(left, top + height + 0.8)
-            self._write(title if entry is None else f"{title}  {self._time(entry['captured_at'])}", 9, width=width)
+            self._pdf.put(title if entry is None else f"{title}  {self._time(entry['captured_at'])}", 9, width=width)
             if entry is not None:
                 self._pdf.set_x(left)
                 source = _TIME_SOURCES.get(entry["time_source"], entry["time_source"])
                 accuracy = "" if entry["uncertainty_s"] is None else f"(±{entry['uncertainty_s']:g} 秒)"
-                self._write(f"{entry['camera_id']},{source}{accuracy}", 7.5, width=width, soft=True, height=3.8)
+                self._pdf.put(f"{entry['camera_id']},{source}{accuracy}", 7.5, width=width, soft=True, height=3.8)
                 self._pdf.set_x(left)
-                self._write(f"SHA-256 {entry['sha256'][:32]}…", 7, width=width, soft=True, height=3.6)
-        self._pdf.set_xy(_MARGIN_MM, top + height + 13.5)
+                self._pdf.put(f"SHA-256 {entry['sha256'][:32]}…", 7, width=width, soft=True, height=3.6)
+        self._pdf.set_xy(MARGIN_MM, top + height + 13.5)
 
     def story(self) -> None:
         log = self._told["log"]
@@ -173,27 +163,29 @@ class _Page:
         shown = log if len(log) <= _LOG_LINES else [*log[:3], *log[3 - _LOG_LINES :]]
         for number, step in enumerate(shown):
             if number == 3 and len(log) > _LOG_LINES:
-                self._write(f"……中间 {len(log) - _LOG_LINES} 条见 manifest.json", 8, soft=True, height=4.2)
+                self._pdf.put(f"……中间 {len(log) - _LOG_LINES} 条见 manifest.json", 8, soft=True, height=4.2)
             text = f"{self._time(step['wall_at'])}  {step['actor']}  {step['zh'] or step['cause']}"
-            self._write(self._fitting(text, 8, _WIDTH_MM), 8, height=4.4)
+            self._pdf.put(self._pdf.fitting(text, 8, WIDTH_MM), 8, height=4.4)
 
     def foot(self) -> None:
         pdf = self._pdf
-        pdf.set_xy(_MARGIN_MM, 297 - 37)
-        self._write(
+        pdf.set_xy(MARGIN_MM, 297 - 37)
+        self._pdf.put(
             "复核人(签字):________________        负责人(签字):________________        日期:________________", 9.5
         )
         pdf.set_y(297 - 25)
-        pdf.set_draw_color(*_LINE)
-        pdf.line(_MARGIN_MM, pdf.get_y(), _MARGIN_MM + _WIDTH_MM, pdf.get_y())
+        pdf.set_draw_color(*LINE)
+        pdf.line(MARGIN_MM, pdf.get_y(), MARGIN_MM + WIDTH_MM, pdf.get_y())
         pdf.ln(1)
         versions = sorted({f"{f['model']}" for f in self._told["files"] if f["model"]})
-        self._write(f"清单 SHA-256 {self._sealed.sha256}", 7, soft=True, height=3.8)
-        self._write(f"前一清单    {self._sealed.previous}", 7, soft=True, height=3.8)
+        self._pdf.put(f"清单 SHA-256 {self._sealed.sha256}", 7, soft=True, height=3.8)
+        self._pdf.put(f"前一清单    {self._sealed.previous}", 7, soft=True, height=3.8)
         made = f"封存 {self._time(self._told['sealed_at'])}    文件 {len(self._told['files'])} 个"
         by = f"{self._told['software']}    模型 {','.join(versions) or '—'}"
-        self._write(f"{made}    {by}", 7, soft=True, height=3.8)
-        self._write("原始文件以本页所列 SHA-256 为准,可用 vision evidence verify 离线核验。", 7, soft=True, height=3.8)
+        self._pdf.put(f"{made}    {by}", 7, soft=True, height=3.8)
+        self._pdf.put(
+            "原始文件以本页所列 SHA-256 为准,可用 vision evidence verify 离线核验。", 7, soft=True, height=3.8
+        )
 
     def output(self) -> bytes:
         return bytes(self._pdf.output())
@@ -208,48 +200,25 @@ class _Page:
 
     def _fact(self, left: float, top: float, width: float, name: str, value: str) -> None:
         label_mm = 31.0
-        self._pdf.set_draw_color(*_LINE)
+        self._pdf.set_draw_color(*LINE)
         self._pdf.rect(left, top, width, 6.4)
         self._pdf.set_xy(left + 1.5, top + 0.7)
-        self._write(name, 8, width=label_mm, soft=True, height=5)
+        self._pdf.put(name, 8, width=label_mm, soft=True, height=5)
         self._pdf.set_xy(left + label_mm, top + 0.7)
-        self._write(self._fitting(value, 9, width - label_mm - 2), 9, width=width - label_mm, height=5)
+        self._pdf.put(self._pdf.fitting(value, 9, width - label_mm - 2), 9, width=width - label_mm, height=5)
 
     def _heading(self, text: str) -> None:
         self._pdf.ln(2)
-        self._pdf.set_x(_MARGIN_MM)
-        self._write(text, 11, height=6.2)
+        self._pdf.set_x(MARGIN_MM)
+        self._pdf.put(text, 11, height=6.2)
 
     def _paragraph(self, text: str, size: float, *, lines: int) -> None:
-        self._pdf.set_font(_FONT, size=size)
-        self._pdf.set_text_color(*_INK)
-        broken = cast("list[str]", self._pdf.multi_cell(_WIDTH_MM, 5, text, dry_run=True, output="LINES", align="L"))
+        self._pdf.set_font(FONT, size=size)
+        self._pdf.set_text_color(*INK)
+        broken = cast("list[str]", self._pdf.multi_cell(WIDTH_MM, 5, text, dry_run=True, output="LINES", align="L"))
         if len(broken) > lines:
             broken = [*broken[: lines - 1], broken[lines - 1][:-1] + "…"]
-        self._pdf.multi_cell(_WIDTH_MM, 5, "\n".join(broken), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    def _write(
-        self,
-        text: str,
-        size: float,
-        *,
-        width: float = 0,
-        height: float = 5,
-        align: str = "L",
-        soft: bool = False,
-    ) -> None:
-        self._pdf.set_font(_FONT, size=size)
-        self._pdf.set_text_color(*(_SOFT if soft else _INK))
-        self._pdf.cell(width, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    def _fitting(self, text: str, size: float, width: float) -> str:
-        """The text, cut with an ellipsis where it would not fit."""
-        self._pdf.set_font(_FONT, size=size)
-        if self._pdf.get_string_width(text) <= width:
-            return text
-        while text and self._pdf.get_string_width(text + "…") > width:
-            text = text[:-1]
-        return text + "…"
+        self._pdf.multi_cell(WIDTH_MM, 5, "\n".join(broken), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _time(self, at: str | None) -> str:
         return "—" if at is None else datetime.fromisoformat(at).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
