@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> list[Result]:
         raise NotThereError("no photographs to measure on: name a set in YOLO's layout with --data data.yaml")
     labelled = read_split(data, args.split)
     limit = args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0)
-    pictures = _spread(labelled.pictures, limit)
+    pictures = spread(labelled.pictures, limit)
     detector = open_detector(args.model, device=args.device, decoding=MEASURING, catalogue_file=args.catalogue)
     try:
-        ids, missing = _common_classes(labelled, detector)
-        looks = list(_looks(detector, pictures, labelled, ids))
+        ids, missing = common_classes(labelled, detector)
+        looks = list(looks_at(detector, pictures, labelled, ids))
     finally:
         detector.close()
     nights = sum(look.night for look in looks)
@@ -69,10 +69,14 @@ def main(argv: list[str] | None = None) -> int:
     return harness.main("accuracy", run, extend, argv)
 
 
-def _common_classes(labelled: LabelledSet, detector: Detector) -> tuple[dict[str, int], list[str]]:
-    """The model's id by the set's class name, matched regardless of case, spaces and dashes; and names it lacks."""
-    theirs = {_plain(name): index for index, name in enumerate(detector.names)}
-    ids = {name: theirs[_plain(name)] for name in labelled.names if _plain(name) in theirs}
+def common_classes(labelled: LabelledSet, detector: Detector) -> tuple[dict[str, int], list[str]]:
+    """The model's id by the set's class name, matched regardless of case, spaces and dashes; and names it lacks.
+
+    Raises:
+        ConfigError: they have none in common.
+    """
+    theirs = {plain(name): index for index, name in enumerate(detector.names)}
+    ids = {name: theirs[plain(name)] for name in labelled.names if plain(name) in theirs}
     if not ids:
         raise ConfigError(
             f"the set's classes ({', '.join(labelled.names[:6])}…) and those of {detector.version} have none in common"
@@ -80,19 +84,26 @@ def _common_classes(labelled: LabelledSet, detector: Detector) -> tuple[dict[str
     return ids, [name for name in labelled.names if name not in ids]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A class name as the product spells it."""
     return name.lower().replace("-", "_").replace(" ", "_")
 
 
-def _spread(pictures: Sequence[Labelled], limit: int) -> Sequence[Labelled]:
+def spread(pictures: Sequence[Labelled], limit: int) -> Sequence[Labelled]:
+    """At most `limit` of them, spread evenly; all where it is 0."""
     if limit <= 0 or limit >= len(pictures):
         return pictures
     return [pictures[index * len(pictures) // limit] for index in range(limit)]
 
 
-def _looks(
+def looks_at(
     detector: Detector, pictures: Sequence[Labelled], labelled: LabelledSet, ids: dict[str, int]
 ) -> Iterator[Look]:
+    """What the detector sees on each photograph, in the set's own class numbers.
+
+    Raises:
+        ConfigError, NotThereError: a photograph is broken or not there.
+    """
     to_set = np.full(len(detector.names), -1, np.int32)
     for name, index in ids.items():
         to_set[index] = labelled.names.index(name)
@@ -128,7 +139,7 @@ def _results(looks: Sequence[Look], classes: dict[str, int], running_score: floa
     targets = _TARGETS if set(by_class) == _GARBAGE else {}
     results = [_row(name, value, targets) for name, value in _means(by_class).items()]
     for name, one in by_class.items():
-        label = _plain(name)
+        label = plain(name)
         results += [
             Result(f"truths_{label}", one.truths, "boxes"),
             _row(f"map50_{label}", one.map50, targets),

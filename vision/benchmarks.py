@@ -19,6 +19,7 @@ NAMES = (
     "end_to_end",
     "plan",
     "tiling",
+    "twins",
 )
 _CHECKOUT = Path(__file__).resolve().parent.parent
 

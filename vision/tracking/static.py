@@ -14,7 +14,7 @@ from vision.core.scene import StaticObject
 from vision.tracking.company import ATTENDED_SHARE
 from vision.tracking.place import Boxes, Place, covered_share, moved
 from vision.tracking.settings import TrackSettings, family
-from vision.tracking.twins import BIKES, twins
+from vision.tracking.twins import BIKES, distinct, twins
 
 PEOPLE = frozenset({"person", "rider"})
 COVERS = PEOPLE | {"car", "truck", "bus", "train"}
@@ -103,14 +103,12 @@ class StaticTracker:
 
     def _distinct(self, look: "_Look") -> list[int]:
         """Rows worth tracking, strong first: one a thing, however often it was told."""
-        twin = twins(look.boxes, look.names)
-        rows: list[int] = []
-        for row in np.argsort(-look.score, kind="stable"):
-            if look.names[row] in PEOPLE or look.score[row] < self._settings.keep_score:
-                continue
-            if not twin[row, rows].any():
-                rows.append(int(row))
-        return rows
+        rows = [
+            row
+            for row, name in enumerate(look.names)
+            if name not in PEOPLE and look.score[row] >= self._settings.keep_score
+        ]
+        return [rows[row] for row in distinct(look.boxes[rows], [look.names[row] for row in rows], look.score[rows])]
 
     def _match(self, look: "_Look", rows: list[int], held: Boxes) -> list[int]:
         """Give sightings to the places they fit best, best fit first; returns the rows that fit none."""

@@ -40,6 +40,16 @@ def twins(boxes: Boxes, names: Sequence[str]) -> NDArray[np.bool_]:
     return told_twice
 
 
+def distinct(boxes: Boxes, names: Sequence[str], score: NDArray[np.floating]) -> list[int]:
+    """Rows of the (N, 4) boxes, strong first: one a thing, however often it was told. `score`: (N,)."""
+    twin = twins(boxes, names)
+    rows: list[int] = []
+    for row in np.argsort(-score, kind="stable"):
+        if not twin[row, rows].any():
+            rows.append(int(row))
+    return rows
+
+
 def share_of_smaller(boxes: Boxes) -> NDArray[np.float64]:
     """(N, N) share of the smaller of two boxes that the other covers."""
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
