@@ -25,6 +25,10 @@ def test_two_boxes_on_one_bike_are_one_bike_of_whatever_class() -> None:
     assert one_thing(("bicycle", BIKE), ("bicycle", front_half))
 
 
+def test_a_tiny_bike_within_a_large_one_stands_far_behind_it() -> None:
+    assert not one_thing(("motorcycle", (0.0, 0.1, 0.6, 1.0)), ("motorcycle", (0.53, 0.66, 0.6, 0.78)))
+
+
 def test_bikes_that_stand_one_behind_the_other_are_two_though_they_overlap() -> None:
     assert not one_thing(("bicycle", BIKE), ("bicycle", moved_by(BIKE, 0.0, -0.02)))
     assert not one_thing(("motorcycle", BIKE), ("motorcycle", moved_by(BIKE, 0.05)))

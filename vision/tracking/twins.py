@@ -16,6 +16,7 @@ _BIN_IOU = 0.55
 _BIKE_IOU = 0.45
 _BIKE_GROUND = 0.75
 _PART = 0.85
+_LEAST_PART = 0.1  # of the whole's area: what is smaller stands far behind it
 
 
 def twins(boxes: Boxes, names: Sequence[str]) -> NDArray[np.bool_]:
@@ -33,7 +34,7 @@ def twins(boxes: Boxes, names: Sequence[str]) -> NDArray[np.bool_]:
     if bikes.sum() > 1:
         feet = np.array([footprint((x1, y1, x2, y2)) for x1, y1, x2, y2 in boxes])
         one_bike = (share_of_smaller(feet) >= _BIKE_GROUND) & (
-            (overlap >= _BIKE_IOU) | (share_of_smaller(boxes) >= _PART)
+            (overlap >= _BIKE_IOU) | ((share_of_smaller(boxes) >= _PART) & (_size_ratio(boxes) >= _LEAST_PART))
         )
         same |= bikes[:, None] & bikes[None, :] & one_bike
     told_twice: NDArray[np.bool_] = same
@@ -48,6 +49,13 @@ def distinct(boxes: Boxes, names: Sequence[str], score: NDArray[np.floating]) ->
         if not twin[row, rows].any():
             rows.append(int(row))
     return rows
+
+
+def _size_ratio(boxes: Boxes) -> NDArray[np.float64]:
+    """(N, N) area of the smaller of two boxes over that of the larger."""
+    area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1e-12)
+    ratio: NDArray[np.float64] = np.minimum(area[:, None], area) / np.maximum(area[:, None], area)
+    return ratio
 
 
 def share_of_smaller(boxes: Boxes) -> NDArray[np.float64]:
