@@ -17,6 +17,7 @@ from vision.core.errors import DetectorError, SourceError
 from vision.core.findings import Finding, FindingState
 from vision.core.frames import Image
 from vision.core.registry import Camera, View
+from vision.detectors.letterbox import check_image
 from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
@@ -80,6 +81,7 @@ class Instant:
         self.answer = answer
 
     def submit(self, image: Image, camera_id: str) -> "Future[Detections]":
+        check_image(image)
         future: Future[Detections] = Future()
         if isinstance(self.answer, DetectorError):
             future.set_exception(self.answer)
@@ -235,6 +237,21 @@ def test_a_failing_detector_costs_the_look_and_not_the_worker(rig: Rig) -> None:
         done.wait(0.05)
     rig.batcher.answer = bicycle()
     assert rig.look(worker, 10, 20)[-1].state is FindingState.PRESENT
+    worker.stop()
+
+
+def test_an_empty_picture_costs_its_look_and_no_other(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    rig.mailbox.put(replace(frame(0), image=np.zeros((0, 0, 3), np.uint8)))
+    for _ in range(100):
+        if worker._looks.failed:
+            break
+        threading.Event().wait(0.02)
+    assert worker._looks.failed == 1
+    assert rig.look(worker, 10, 20)
+    assert worker._looks.alive()
     worker.stop()
 
 

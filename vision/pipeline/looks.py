@@ -91,9 +91,10 @@ class Looks:
             for frame in self._mailbox.take(max(1, min(room, 8)), 0.2):
                 try:
                     asked = ask(self._batcher, frame, self._tiling(frame))
-                except DetectorError as error:  # closing down
+                except DetectorError as error:  # an empty picture, or closing down
+                    self.failed += 1
                     log.warning("look_not_taken", camera=frame.camera_id, reason=str(error))
-                    return
+                    continue
                 with self._changed:
                     self._between.append(asked)
                     self._changed.notify_all()
