@@ -113,9 +113,15 @@ class Hub:
                 self._clock.sleep(_AFTER_FAULT_S, stop)
 
     def _intake(self, stop: threading.Event) -> None:
-        """Group commit: whatever came within a moment is one transaction, acknowledged only when it stands."""
+        """Group commit: whatever came within a moment is one transaction, acknowledged only when it stands.
+
+        A look after a while of quiet is taken at once. In a city they come one by one, hundreds a second, and a group
+        costs much more than a look.
+        """
         while not stop.is_set():
-            self.take_once(wait_s=_GATHER_S)
+            began_s = self._clock.monotonic_s()
+            if 0 < self.take_once(wait_s=_GATHER_S) < _BATCH // 2:
+                self._clock.sleep(max(0.0, began_s + _GATHER_S - self._clock.monotonic_s()), stop)
 
     def take_once(self, *, wait_s: float) -> int:
         """One group of findings; returns how many there were. Raises StorageError, and then nothing is lost."""
