@@ -269,6 +269,8 @@ def run(args: argparse.Namespace) -> list[Result]:
         return measure(args.seconds)
     if args.quick:
         return check(10, "sub", 10.0, 20.0)
+    if args.seconds < args.sample_s:
+        raise SystemExit(f"--seconds should be at least --sample-s ({args.sample_s:g}): sooner no camera is due again")
     rows: list[Result] = []
     for count in args.cameras:
         rows += check(count, args.stream, args.sample_s, args.seconds)
