@@ -144,7 +144,7 @@ def test_damaged_slices_never_end_the_session(replay: ReplayServer, damage: floa
 
 @pytest.mark.parametrize("transport", ["tcp", "ffmpeg"])
 def test_stream_of_which_no_keyframe_is_whole_is_given_up_with_a_reason(replay: ReplayServer, transport: str) -> None:
-    broken = camera(replay.url(CLIP, 11, damage=0.3), no_keyframe_s="1", transport=transport)
+    broken = camera(replay.url(CLIP, 11, damage=0.02), no_keyframe_s="1", transport=transport)
     source = open_source(broken, SystemClock())
     with pytest.raises(SourceError, match=r"no keyframe came whole in 1 s|no whole keyframe in 1 s"):
         looks(source, 1)
