@@ -37,18 +37,14 @@ def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", help="a name in the catalogue (its default without) or a model file")
     parser.add_argument("--catalogue", type=Path, default=CATALOGUE_FILE, metavar="FILE", help="a models.yaml")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--score", type=float, default=0.25, help="threshold for running_precision and running_recall")
+    parser.add_argument("--score", type=float, default=0.25, help="least score of a box, as the product runs")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N photographs, spread evenly")
 
 
 def run(args: argparse.Namespace) -> list[Result]:
     """Measure, and tell what the figures rest on."""
-    data = args.data or _NEIGHBOUR
-    if args.data is None and not data.is_file():
-        raise NotThereError("no photographs to measure on: name a set in YOLO's layout with --data data.yaml")
-    labelled = read_split(data, args.split)
-    limit = args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0)
-    pictures = spread(labelled.pictures, limit)
+    data, labelled = asked(args)
+    pictures = spread(labelled.pictures, args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0))
     detector = open_detector(args.model, device=args.device, decoding=MEASURING, catalogue_file=args.catalogue)
     try:
         ids, missing = common_classes(labelled, detector)
@@ -63,6 +59,14 @@ def run(args: argparse.Namespace) -> list[Result]:
     if missing:
         print(f"left out, the model does not detect them: {', '.join(missing)}")
     return _results(looks, {name: labelled.names.index(name) for name in ids}, args.score)
+
+
+def asked(args: argparse.Namespace) -> tuple[Path, LabelledSet]:
+    """The set that the arguments name, or the development photographs. Raises NotThereError, ConfigError."""
+    data = args.data or _NEIGHBOUR
+    if args.data is None and not data.is_file():
+        raise NotThereError("no photographs to measure on: name a set in YOLO's layout with --data data.yaml")
+    return data, read_split(data, args.split)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,25 +8,22 @@ taken for one.
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import harness
-from benchmarks.accuracy import QUICK_PHOTOGRAPHS, common_classes, looks_at, plain, spread
+from benchmarks.accuracy import QUICK_PHOTOGRAPHS, asked, common_classes, extend, looks_at, plain, spread
 from benchmarks.harness import Result
-from vision.core.errors import ConfigError, NotThereError
+from vision.core.errors import ConfigError
 from vision.core.geometry import iou_matrix
 from vision.detectors.accuracy import Look
 from vision.detectors.boxes import Decoding
-from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
-from vision.detectors.labelled import read_split
+from vision.detectors.catalogue import open_detector
 from vision.tracking.twins import BIKES, ONE_BIN, distinct
 
 FAMILIES = {"bins": ONE_BIN, "bikes": BIKES}
 _SAME_IOU = 0.5
-_NEIGHBOUR = Path(__file__).resolve().parents[2] / "shared/data/garbage-street-cn/data.yaml"
 
 
 @dataclass(slots=True)
@@ -50,22 +47,9 @@ class Told:
         self.lost += int(((before > 0) & (after == 0)).sum())
 
 
-def extend(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, default=None, metavar="data.yaml", help="a set in YOLO's layout")
-    parser.add_argument("--split", default="val", help="train, val (or valid) or test")
-    parser.add_argument("--model", default="", help="a name in the catalogue (its default without) or a model file")
-    parser.add_argument("--catalogue", type=Path, default=CATALOGUE_FILE, metavar="FILE", help="a models.yaml")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--score", type=float, default=0.25, help="least score of a box")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N photographs, spread evenly")
-
-
 def run(args: argparse.Namespace) -> list[Result]:
     """Measure every family that the set labels."""
-    data = args.data or _NEIGHBOUR
-    if args.data is None and not data.is_file():
-        raise NotThereError("no photographs to measure on: name a set in YOLO's layout with --data data.yaml")
-    labelled = read_split(data, args.split)
+    data, labelled = asked(args)
     pictures = spread(labelled.pictures, args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0))
     decoding = Decoding(score=args.score)  # one class a place, as the product runs
     detector = open_detector(args.model, device=args.device, decoding=decoding, catalogue_file=args.catalogue)

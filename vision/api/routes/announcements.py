@@ -31,17 +31,7 @@ router = APIRouter(tags=["speakers"], responses=RESPONSES)
 _WAV: dict[int | str, dict[str, Any]] = {200: {"description": "WAV.", "content": {"audio/wav": {}}}}
 
 
-class AnnouncementItem(wire.Wire):
-    id: int
-    incident_id: str | None
-    speaker_id: str
-    phrase_id: str | None
-    text: str
-    actor: str
-    at: datetime
-    duration_s: float
-    outcome: str
-    reason: wire.Words
+class Announced(wire.AnnouncementItem):
     audio_key: str | None
     proof: dict[str, Any]
 
@@ -61,7 +51,7 @@ class PhraseItem(wire.Wire):
     )
 
 
-@router.get("/announcements", response_model=list[AnnouncementItem])
+@router.get("/announcements", response_model=list[Announced])
 def list_announcements(
     hub: Hub,
     who: Annotated[Principal, needs(Scope.INCIDENTS_READ)],
