@@ -289,8 +289,9 @@ def test_old_announcements_leave_the_policys_memory(street: Street) -> None:
 def test_the_cameras_microphone_confirms_the_announcement(tmp_path: Path, street: Street) -> None:
     street.incident()
     registry = Registry(street.database, street.clock)
-    with gst_camera(tmp_path, microphone=True) as host:
-        document = {"kind": "onvif", "url": f"rtsp://{host}/camera", "options": {"microphone": "self"}}
+    with gst_camera(tmp_path) as host:
+        options = {"microphone": f"rtsp://{host}/microphone"}
+        document = {"kind": "onvif", "url": f"rtsp://{host}/camera", "options": options}
         registry.put("speaker", "first", document, by="test")
         announcer = street.announcer()
         announcer._opener, announcer._clock = open_speaker, RealNoon()
@@ -298,6 +299,17 @@ def test_the_cameras_microphone_confirms_the_announcement(tmp_path: Path, street
     (row,) = kept(announcer)
     assert row.proof["heard"]["confirmed"] is True
     assert row.proof["heard"]["score"] > 0.9
+
+
+def test_a_microphone_called_self_is_sought_at_the_loudspeakers_own_address(street: Street) -> None:
+    street.incident()
+    document = {"kind": "onvif", "url": "rtsp://127.0.0.1:1/own", "options": {"microphone": "self"}}
+    Registry(street.database, street.clock).put("speaker", "first", document, by="test")
+    announcer = street.announcer()
+    announcer.deliver(delivery(street))
+    (row,) = kept(announcer)
+    assert row.proof["heard"]["confirmed"] is False
+    assert "rtsp://127.0.0.1:1/own is offline" in row.proof["heard"]["fault"]
 
 
 class RealNoon(SystemClock):

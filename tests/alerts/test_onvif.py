@@ -40,8 +40,8 @@ def test_what_arrives_is_what_was_sent(tmp_path: Path, codec: str) -> None:
 
 
 def test_the_cameras_own_microphone_confirms_the_chime(tmp_path: Path) -> None:
-    with gst_camera(tmp_path, microphone=True) as host:
-        address = address_of(speaker(host), "rtsp")
+    with gst_camera(tmp_path) as host:
+        address = address_of(speaker(host, "microphone"), "rtsp")
         with Microphone(address) as microphone:
             open_speaker(speaker(host), SystemClock()).play(CLIP, threading.Event())
         assert microphone.fault == ""

@@ -19,18 +19,12 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 @contextmanager
-def gst_camera(folder: Path, *arguments: str, microphone: bool = False) -> Iterator[str]:
+def gst_camera(folder: Path, *arguments: str) -> Iterator[str]:
     """GStreamer's ONVIF camera; yields its host:port. `arguments`: codec, user, password."""
     probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if not Path(SYSTEM_PYTHON).exists() or subprocess.run([SYSTEM_PYTHON, "-c", probe], check=False).returncode:
         absent("needs GStreamer's RTSP server (apt install python3-gi gir1.2-gst-rtsp-server-1.0)")
-    command = [
-        SYSTEM_PYTHON,
-        str(HERE / "gst_backchannel.py"),
-        str(folder),
-        "hearing" if microphone else "deaf",
-        *arguments,
-    ]
+    command = [SYSTEM_PYTHON, str(HERE / "gst_backchannel.py"), str(folder), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
