@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,20 @@ import pytest
 from vision.testing import ManualClock
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+_WHOLLY = re.compile(r"^pytestmark = .*pytest\.mark\.(slow|browser|server)\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules (and folders of them) whose every test is left out are not imported either: torch alone takes seconds."""
+    left_out = {mark for mark in ("slow", "browser", "server") if f"not {mark}" in config.option.markexpr}
+    if not left_out:
+        return None
+    inside = collection_path.is_dir()
+    files = list(collection_path.rglob("test_*.py")) if inside else [collection_path]
+    marks = [set(_WHOLLY.findall(file.read_text(encoding="utf-8"))) for file in files if file.suffix == ".py"]
+    return True if marks and all(found & left_out for found in marks) else None
 
 
 def absent(reason: str) -> None:

@@ -136,7 +136,13 @@ def test_a_pull_of_what_the_server_does_not_have_is_told(tmp_path: Path, shelf: 
         vision_models("pull", "--catalogue", wanted_from(tmp_path, f"{shelf.url}/moved"))
 
 
-@pytest.mark.parametrize("save", [save_colour_onnx, save_colour_checkpoint], ids=["onnx", "pt"])
+@pytest.mark.parametrize(
+    "save",
+    [
+        pytest.param(save_colour_onnx, id="onnx"),
+        pytest.param(save_colour_checkpoint, marks=pytest.mark.slow, id="pt"),
+    ],
+)
 def test_a_model_of_ones_own_is_used_by_its_name_with_its_classes_mapped(
     tmp_path: Path, save: Callable[[Path], Path]
 ) -> None:
@@ -164,10 +170,13 @@ def test_a_model_of_ones_own_is_used_by_its_name_with_its_classes_mapped(
         open_detector("ours", device="cpu", catalogue_file=file)
 
 
-def test_unknown_models_and_sizes_are_told(tmp_path: Path) -> None:
-    file = catalogue_of(tmp_path)
+def test_an_unknown_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no model 'nothing'"):
-        vision_models("verify", "nothing", "--catalogue", file)
+        vision_models("verify", "nothing", "--catalogue", catalogue_of(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_size_that_no_network_takes_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="multiples of 32"):
         vision_models("export", save_colour_checkpoint(tmp_path), tmp_path / "out", "--size", "640x500")
 

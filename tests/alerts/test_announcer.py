@@ -10,6 +10,7 @@ import pytest
 
 from tests.alerts.peers import gst_camera
 from tests.alerts.test_voice import HummingSpeech
+from tests.databases import new_database
 from vision.alerts.announcer import Announcer, Request
 from vision.alerts.audio import Audio, Sound
 from vision.alerts.phrases import DEFAULT_PHRASES
@@ -100,8 +101,7 @@ class ScriptedSpeaker:
 @pytest.fixture
 def street(tmp_path: Path) -> Iterator[Street]:
     clock = ManualClock(NOON)
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     registry = Registry(database, clock)
     zone = {"kind": "shopfront", "polygon": [[0, 0], [1, 0], [1, 1]], "speakers": ["first", "second"]}
     registry.put("camera", "gate", {"url": "rtsp://h/1", "zones": {"kerb": zone}}, by="test")

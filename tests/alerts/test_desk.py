@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.test_audio import tone
+from tests.databases import new_database
 from vision.alerts.build import Loudspeakers, build_loudspeakers
 from vision.alerts.phrases import Phrase
 from vision.alerts.uploads import UploadRefusedError
 from vision.config.speakers import PhraseConfig, SpeakersConfig
 from vision.core.announcements import Outcome
 from vision.core.errors import NotThereError, Rejected
-from vision.storage.database import Database
 from vision.storage.registry import Registry
 from vision.testing import ManualClock, MemoryBlobs
 
@@ -18,8 +18,7 @@ from vision.testing import ManualClock, MemoryBlobs
 class City:
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock()
-        self.database = Database(f"sqlite:///{folder}/hub.db")
-        self.database.migrate()
+        self.database = new_database(folder / "hub.db")
         self.registry = Registry(self.database, self.clock)
         self.heard = folder / "heard"
         always = {"kind": "wav", "url": str(self.heard), "quiet": []}

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.databases import new_database
 from vision.alerts.effect import Effects, effects
 from vision.storage.database import Database
 from vision.storage.tables.incidents import IncidentRow
@@ -16,8 +17,7 @@ NOON = datetime(2026, 7, 1, 4, 0, tzinfo=UTC)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    one = Database(f"sqlite:///{tmp_path}/hub.db")
-    one.migrate()
+    one = new_database(tmp_path / "hub.db")
     yield one
     one.close()
 

@@ -17,12 +17,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.cases.conftest import Outbox
+from tests.databases import new_database
 from vision.alerts.notify import GatewayNotifier, NotifyHandler, build_notifiers
 from vision.cases.outbox import Dispatcher
 from vision.config.notify import GatewayConfig, NotifierConfig
 from vision.core.errors import ConfigError
 from vision.core.incidents import DeliveryKind
-from vision.storage.database import Database
 from vision.storage.tables import EvidenceRow
 from vision.testing import ManualClock, MemoryBlobs
 
@@ -33,8 +33,7 @@ PARTY = {"key": "shop:s1:sms", "kind": "shop", "id": "s1", "name": "阿海", "ke
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     yield Outbox(database, ManualClock())
     database.close()
 

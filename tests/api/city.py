@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from fastapi import FastAPI
 
+from tests.databases import new_database
 from vision.alerts.feed import AlertFeed
 from vision.api.app import create_app
 from vision.api.identity import digest
@@ -192,6 +193,10 @@ def write_log(session: Any, row: IncidentRow, before: str | None, *, cause: str,
     )
 
 
+def key_of(role: str) -> str:
+    return f"key-of-the-{role}"
+
+
 @dataclass
 class City:
     database: Database
@@ -210,7 +215,7 @@ class City:
         self.services = replace(self.services, settings=replace(self.services.settings, access=access))
 
     def key(self, role: str) -> str:
-        return f"key-of-the-{role}"
+        return key_of(role)
 
     def raise_incident(self, incident_id: str, **values: Any) -> None:
         """Write an open incident with its picture, log and alert, as the hub does in one transaction."""
@@ -334,12 +339,11 @@ def street_picture(seed: str, *, boxed: bool = False, width_px: int = 960) -> by
 
 def make_city(folder: Path, *, clock: Clock | None = None, access: Mapping[str, Any] | None = None) -> City:
     clock = clock or SystemClock()
-    database = Database(f"sqlite:///{folder}/hub.db")
-    database.migrate()
+    database = new_database(folder / "hub.db")
     registry = Registry(database, clock)
     registry.adopt("camera", CAMERAS)
     registry.adopt("speaker", SPEAKERS)
-    keys = tuple(ConfiguredKey(name=role, sha256=digest(f"key-of-the-{role}"), role=role) for role in ROLES)
+    keys = tuple(ConfiguredKey(name=role, sha256=digest(key_of(role)), role=role) for role in ROLES)
     blobs, board, desk = MemoryBlobs(), FakeBoard(clock), Desk(database, clock)
     feed = AlertFeed(RecordedAlerts(database, clock.now), SystemClock(), poll_s=0.05)
     settings = ApiSettings(access=AccessConfig(api_keys=keys, **(access or {})))

@@ -1,12 +1,13 @@
 """A hub's API over a real database and a real socket, with a city of three cameras."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.api.city import City, make_city
+from tests.api.city import City, key_of, make_city
 from vision.api.server import ApiServer
 
 
@@ -17,17 +18,26 @@ def city(tmp_path: Path) -> Iterator[City]:
     city.close()
 
 
-@pytest.fixture
-def server(city: City) -> Iterator[ApiServer]:
+@contextmanager
+def serving(city: City) -> Iterator[ApiServer]:
     server = ApiServer(city.app(), city.services.feed, port=0)
     server.start()
     yield server
     server.stop()
 
 
+def calling(server: ApiServer) -> httpx.Client:
+    """The administrator's program."""
+    return httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": key_of("admin")}, timeout=30)
+
+
 @pytest.fixture
-def client(city: City, server: ApiServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": city.key("admin")}, timeout=30
-    ) as client:
+def server(city: City) -> Iterator[ApiServer]:
+    with serving(city) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: ApiServer) -> Iterator[httpx.Client]:
+    with calling(server) as client:
         yield client

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.databases import new_database
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher, DispatchSettings, Settled
 from vision.cases.pacing import Pacing
@@ -26,8 +27,7 @@ EAGER = Pacing(concurrency=64, rate_per_s=10_000, burst=10_000, breaker_failures
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     yield database
     database.close()
 

@@ -3,16 +3,15 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from tests.cases.conftest import Outbox
+from tests.databases import new_database
 from vision.cli_evidence import app
-from vision.storage.database import Database
 from vision.testing import ManualClock
 
 
 def city(tmp_path: Path) -> Path:
     path = tmp_path / "city.yaml"
     path.write_text(f"data: {tmp_path / 'data'}\n", encoding="utf-8")
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'hub.db'}")
-    database.migrate()
+    database = new_database(tmp_path / "data" / "hub.db")
     Outbox(database, ManualClock()).incident("inc-1")
     database.close()
     return path

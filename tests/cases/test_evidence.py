@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from tests.cases.conftest import Outbox
+from tests.databases import new_database
 from vision.cases.evidence.blur import blurred
 from vision.cases.evidence.export import Exporter
 from vision.cases.evidence.sealing import Sealer, chain
 from vision.cases.evidence.verify import check_sealed, verify
 from vision.core.errors import NotThereError
-from vision.storage.database import Database
 from vision.storage.tables import CaseRow, EvidenceRow, IncidentRow, LogRow, ManifestRow
 from vision.testing import ManualClock, MemoryBlobs
 
@@ -122,8 +122,7 @@ def store(outbox: Outbox, tmp_path: Path) -> Store:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     """Three packages of one chain."""
     folder = tmp_path_factory.mktemp("packages")
-    database = Database(f"sqlite:///{folder}/hub.db")
-    database.migrate()
+    database = new_database(folder / "hub.db")
     store = Store(Outbox(database, ManualClock()), folder)
     yield [store.export(store.incident(f"inc-{n}")) for n in (1, 2, 3)]
     database.close()

@@ -18,7 +18,6 @@ from vision.core.geometry import iou_matrix
 from vision.core.ports import Detector
 from vision.detectors.boxes import Decoding
 from vision.detectors.catalogue import CATALOGUE_FILE, find_spec, open_detector
-from vision.detectors.export import export
 from vision.detectors.spec import ModelSpec
 
 Save = Callable[..., Path]
@@ -39,7 +38,9 @@ def colour_spec(file: Path) -> ModelSpec:
     return replace(find_spec(str(file)), input_px=(INPUT_PX, INPUT_PX), decoding=Decoding(score=0.1))
 
 
-@pytest.fixture(params=sorted(SAVES))
+@pytest.fixture(
+    params=[pytest.param(kind, marks=pytest.mark.slow) if kind == "ultralytics" else kind for kind in sorted(SAVES)]
+)
 def save(request: pytest.FixtureRequest) -> Save:
     return SAVES[request.param]
 
@@ -183,6 +184,8 @@ def reference(checkpoint: Path, pictures: list[Image]) -> list[Detections]:
 def test_the_same_pictures_give_the_same_boxes(
     kind: str, pictures: list[Image], checkpoint: Path, reference: list[Detections], tmp_path: Path
 ) -> None:
+    from vision.detectors.export import export  # loads torch
+
     file = export(find_spec(str(checkpoint)), tmp_path, to=kind)
     options: dict[str, Any] = {"precision": "f32"} if kind == "openvino" else {}
     other = open_detector(file, device="cpu", **options)

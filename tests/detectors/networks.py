@@ -5,14 +5,11 @@ means of the red, green and blue channels in 0-1.
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import onnx
 import openvino as ov
-import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 from openvino import opset13 as ops
 
 COLOURS = ("red", "green", "blue")
@@ -24,8 +21,8 @@ def save_colour_network(folder: Path, name: str = "colours", classes: tuple[str,
     """As OpenVINO IR, with a metadata.yaml that names the classes."""
     picture = ops.parameter([1, 3, INPUT_PX, INPUT_PX], np.float32, name="images")
     mean = ops.reshape(ops.reduce_mean(picture, np.array([2, 3]), keep_dims=False), np.array([1, 3, 1]), False)
-    scores = ops.multiply(mean, ops.constant(_first_anchor()))
-    out = ops.concat([ops.constant(_middle_box()), scores], axis=1)
+    scores = ops.multiply(mean, ops.constant(first_anchor()))
+    out = ops.concat([ops.constant(middle_box()), scores], axis=1)
     out.output(0).set_names({"street"})
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.xml"
@@ -53,6 +50,9 @@ def save_failing_network(folder: Path) -> Path:
 
 def save_colour_onnx(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
     """As ONNX, with the classes inside as Ultralytics writes them."""
+    import onnx
+    from onnx import TensorProto, helper
+
     nodes = [
         helper.make_node("ReduceMean", ["images", "axes"], ["mean"], keepdims=0),
         helper.make_node("Reshape", ["mean", "shape"], ["column"]),
@@ -62,8 +62,8 @@ def save_colour_onnx(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
     constants: dict[str, NDArray[Any]] = {
         "axes": np.array([2, 3], np.int64),
         "shape": np.array([1, 3, 1], np.int64),
-        "first": _first_anchor(),
-        "box": _middle_box(),
+        "first": first_anchor(),
+        "box": middle_box(),
     }
     graph = helper.make_graph(
         nodes,
@@ -80,40 +80,25 @@ def save_colour_onnx(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
     return file
 
 
-class ColourNet(torch.nn.Module):
-    """The same for torch, with what an Ultralytics detection model offers."""
-
-    def __init__(self, classes: tuple[str, ...] = COLOURS) -> None:
-        super().__init__()
-        self.names = dict(enumerate(classes))
-        self.task = "detect"
-        self.register_buffer("first", torch.from_numpy(_first_anchor()))
-        self.register_buffer("box", torch.from_numpy(_middle_box()))
-
-    def fuse(self, *, verbose: bool = True) -> Self:
-        return self
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, None]:
-        first, box = self.get_buffer("first"), self.get_buffer("box")
-        scores = images.mean(dim=(2, 3))[:, :, None] * first
-        return torch.cat([box.expand(len(images), -1, -1), scores], dim=1), None
-
-
 def save_colour_checkpoint(folder: Path, classes: tuple[str, ...] = COLOURS) -> Path:
     """As a checkpoint like Ultralytics' own: a pickled module in a dictionary."""
+    import torch  # takes seconds, and most tests need the other formats
+
+    from tests.detectors.colour_net import ColourNet
+
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "colours.pt"
     torch.save({"model": ColourNet(classes), "version": "1"}, file)
     return file
 
 
-def _first_anchor() -> NDArray[np.float32]:
+def first_anchor() -> NDArray[np.float32]:
     first = np.zeros((1, 1, ANCHORS), np.float32)
     first[..., 0] = 1
     return first
 
 
-def _middle_box() -> NDArray[np.float32]:
+def middle_box() -> NDArray[np.float32]:
     box = np.zeros((1, 4, ANCHORS), np.float32)
     box[0, :, 0] = INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 2, INPUT_PX / 4
     return box

@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch", reason="needs the gpu extra")
 
 from vision.detectors.ultralytics import fitting  # noqa: E402 - after torch is known to be there
 
+pytestmark = pytest.mark.slow
+
 
 class ShortOfMemory:
     """Takes batches of up to `room` pictures; answers each with its own brightness."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st  # noqa: E402
 
 from vision.detectors.torch_compat import ensure_torchvision, nms  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def slow_nms(boxes: list[list[float]], scores: list[float], threshold: float) -> list[int]:
     """The definition, one pair at a time."""

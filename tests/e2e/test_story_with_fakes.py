@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from tests.databases import new_database
 from tests.pipeline.streets import NAMES, FakeBoard, FakeLeases, bicycle, frame
 from vision.cases.handler import CaseHandler
 from vision.cases.outbox import Dispatcher
@@ -30,7 +31,6 @@ from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
 from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus
-from vision.storage.database import Database
 from vision.storage.tables import CaseRow, IncidentRow, LogRow
 from vision.streams.mailbox import Mailbox
 from vision.streams.supervisor import Supervisor
@@ -113,8 +113,7 @@ def test_a_camera_breaks_twice_a_platform_fails_twice_and_one_case_is_filed(tmp_
         "w1", Parts(clock, board, FakeLeases(), blobs, Spool(bus, clock), mailbox, watch, Judge(), analyser)
     )
 
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     ladder = replace(DEFAULT_LADDERS[ViolationType.BIKE_MISPARKED], rungs=(Rung(Action.FILE, 0.0, ""),))
     around = CitySurroundings(lambda: [camera], {ViolationType.BIKE_MISPARKED: ladder})
     around.refresh()

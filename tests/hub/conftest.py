@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import absent
+from tests.databases import new_database
 from tests.servers import postgresql
 from vision.core.registry import Camera, Speaker, View, Zone, ZoneKind
 from vision.hub.contacts import Contacts
@@ -25,8 +26,7 @@ def postgresql_url() -> Iterator[str]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     yield database
     database.close()
 

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests.databases import new_database
 from tests.incidents.street import absent, present, unknown
 from vision.core.findings import Finding
 from vision.core.registry import Camera, View, Zone, ZoneKind
 from vision.hub.incidents import IncidentService
 from vision.hub.surroundings import CitySurroundings
-from vision.storage.database import Database
 from vision.storage.tables import IncidentRow, OutboxRow
 from vision.testing import ManualClock
 
@@ -39,8 +39,7 @@ def test_in_the_end_it_is_right(looks: list[tuple[int, str]], data: st.DataObjec
     doubled = arriving + data.draw(st.lists(st.sampled_from(arriving), max_size=5))
     zone = Zone("kerb", ZoneKind.KEEP_CLEAR, SQUARE)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{Path(folder)}/hub.db")
-        database.migrate()
+        database = new_database(Path(folder) / "hub.db")
         around = CitySurroundings(lambda: [Camera("gate", "rtsp://x", views=(View(zones=(zone,)),))])
         around.refresh()
         service = IncidentService(database, ManualClock(), around, route=lambda _t, _d: ["city"])

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from sqlalchemy import select
 
+from tests.databases import new_database
 from tests.incidents.street import SUBTYPES
 from vision.core.codes import standard
 from vision.core.delivery import AnnouncementReceipt, CaseReceipt, Delivery, NoticeReceipt, Receipt
@@ -39,7 +40,6 @@ from vision.incidents.events import (
 from vision.incidents.incident import Incident
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Ladder, Review, Rung
 from vision.incidents.schedule import Calendar, Suppression
-from vision.storage.database import Database
 from vision.storage.tables import IncidentRow, LogRow, OutboxRow, WitnessRow
 from vision.testing import ManualClock
 
@@ -95,8 +95,7 @@ class Story:
         self.tick = _span(self.words.get("tick", "10s"))
         self.clock = ManualClock(self.begin)
         self.type = ViolationType(self.words["type"])
-        self.database = Database(f"sqlite:///{folder}/story.db")
-        self.database.migrate()
+        self.database = new_database(folder / "story.db")
         self.suppressions = Suppressions(self.database, self.clock, RejectRule())
         self.lookers = [self._looker(name, facts) for name, facts in self.words["cameras"].items()]
         self.service = self._service()

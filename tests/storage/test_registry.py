@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import new_database
 from vision.core.errors import NotThereError
-from vision.storage.database import Database
 from vision.storage.registry import Registry
 from vision.testing import ManualClock
 
@@ -12,8 +12,7 @@ GATE = {"url": "rtsp://h/1", "name": "Gate"}
 
 @pytest.fixture
 def registry(tmp_path: Path, clock: ManualClock) -> Registry:
-    database = Database(f"sqlite:///{tmp_path}/hub.db")
-    database.migrate()
+    database = new_database(tmp_path / "hub.db")
     return Registry(database, clock)
 
 

@@ -11,6 +11,8 @@ from vision.training.augment import Cutout, PasteCutouts
 from vision.training.batches import batches, open_photographs
 from vision.training.recipe import read_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def test_batch_n_is_the_same_however_it_is_reached(recipe_file: Path) -> None:
     recipe = read_recipe(recipe_file)

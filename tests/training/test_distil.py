@@ -1,9 +1,12 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.detectors.street_net import Raw
 from vision.training.distil import drift
+
+pytestmark = pytest.mark.slow
 
 
 def raw(seed: int, noise: float = 0.0) -> Raw:

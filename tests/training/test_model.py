@@ -9,6 +9,7 @@ from vision.detectors.street_net import BACKBONE_LAYERS, StreetNet, load_pt
 from vision.training.export import save_pt
 from vision.training.model import from_checkpoints
 
+pytestmark = pytest.mark.slow
 METADATA = {"outputs": [{"name": "street", "classes": ["x"] * 80}, {"name": "garbage", "classes": ["a", "b", "c"]}]}
 
 

@@ -18,6 +18,7 @@ from vision.training.model import from_checkpoints
 from vision.training.recipe import Recipe, read_recipe
 from vision.training.train import train
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -86,7 +87,6 @@ def test_every_layer_is_trained_but_those_to_be_frozen(recipe_file: Path, tmp_pa
     assert changed == {layer_of(name) for name in before} - {f"backbone.{number}" for number in range(frozen)}
 
 
-@pytest.mark.slow
 def test_a_stopped_run_ends_as_if_it_had_not_been(recipe_file: Path, tmp_path: Path) -> None:
     recipe = read_recipe(recipe_file)
     whole = go(recipe, tmp_path / "whole")
@@ -126,7 +126,6 @@ def test_a_training_goes_on_from_an_earlier_ones_weights(recipe_file: Path, tmp_
     torch.testing.assert_close(run.teacher.garbage.head.cv3[0][-1].bias, base)
 
 
-@pytest.mark.slow
 def test_the_command_leaves_all_it_promises(recipe_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # In a process of its own: with NNCF and matplotlib loaded, later tests of other parts crashed in native code.
