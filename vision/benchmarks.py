@@ -12,6 +12,7 @@ NAMES = (
     "accuracy",
     "events",
     "inject",
+    "layouts",
     "hub",
     "cases",
     "cluster",

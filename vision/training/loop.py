@@ -136,19 +136,20 @@ class Run:
         torch.set_num_threads(1)
         images = to_images(batch)
         whole = stage.train == "all"
-        held = images[: max(round(len(images) * self.recipe.distil.share), 1)]
+        share = self.recipe.distil.share
+        held = images[: max(round(len(images) * share), 1)] if whole and share else None
         with self._autocast():
             with torch.set_grad_enabled(whole):
                 maps = net.maps(images)
             garbage = net.garbage(maps)
-            if whole:
+            if held is not None:
                 student = net.street({key: value[: len(held)] for key, value in maps.items()})
                 with torch.no_grad():
                     teacher = self.teacher.street(self.teacher.maps(held))
         parts, _ = loss_of(garbage.as_dict(), batch)
         loss = parts.sum() / len(images)
         record = {"detect": float(loss.detach())}
-        if whole:
+        if held is not None:
             away = drift(student, teacher)
             loss = loss + away.weighed(self.recipe.distil)
             record |= away.as_floats()

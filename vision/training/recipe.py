@@ -87,7 +87,7 @@ class Distil(Part):
     scores: float = Field(default=1.0, ge=0.0)
     boxes: float = Field(default=1.0, ge=0.0)
     share: Fraction = 1.0
-    """Share of each batch on which the base model is asked."""
+    """Share of each batch on which the base model is asked; at 0 the street branch is neither held nor trained."""
 
 
 class Recipe(Part):
