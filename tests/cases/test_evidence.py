@@ -20,7 +20,7 @@ from vision.cases.evidence.blur import blurred
 from vision.cases.evidence.export import Exporter
 from vision.cases.evidence.sealing import Sealer, chain
 from vision.cases.evidence.verify import check_sealed, verify
-from vision.core.errors import NotThereError
+from vision.core.errors import NotThereError, StorageError
 from vision.storage.tables import CaseRow, EvidenceRow, IncidentRow, LogRow, ManifestRow
 from vision.testing import ManualClock, MemoryBlobs
 
@@ -286,3 +286,10 @@ def test_regions_are_hidden_and_the_rest_is_left(store: Store) -> None:
     whole = cv2.imdecode(np.frombuffer(blurred(data, None), np.uint8), cv2.IMREAD_COLOR)
     assert whole is not None
     assert float(whole.std()) < 0.5 * float(image.std())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.99])
+def test_a_picture_that_is_cut_off_is_not_published(share: float) -> None:
+    data = picture(3)
+    with pytest.raises(StorageError, match="cannot be decoded as a picture"):
+        blurred(data[: int(len(data) * share)], None)

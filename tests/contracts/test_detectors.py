@@ -97,7 +97,7 @@ def test_what_is_no_colour_picture_is_refused(colours: Detector, picture: Image)
 def test_missing_truncated_empty_and_foreign_files_are_one_sentence(save: Save, tmp_path: Path) -> None:
     file = save(tmp_path)
     whole = file.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"not a model at all", None):
+    for content in (whole[: len(whole) // 2], b"", b"not a model at all", b"hello\n", None):
         if content is None:
             file.unlink()
         else:

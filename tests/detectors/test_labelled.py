@@ -122,7 +122,8 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, content: str) -> None:
 
 
 def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    for content in (b"", b"\xff\xd8 no more"):
+    whole = cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (80, 90, 3), np.uint8))[1].tobytes()
+    for content in (b"", b"\xff\xd8 no more", whole[: len(whole) // 2], whole[:-2]):
         (tmp_path / "broken.jpg").write_bytes(content)
         with pytest.raises(ConfigError, match=r"broken\.jpg: not a photograph that can be read; expected a whole"):
             read_picture(tmp_path / "broken.jpg")

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from vision.core.clock import SystemClock
 from vision.core.errors import ConfigError, SourceError, SourceRefusedError, SourceTimeoutError
+from vision.core.jpeg import is_whole
 from vision.core.registry import Camera, SourceKind
 from vision.streams.factory import open_source
-from vision.streams.jpeg import look_of, size_of
+from vision.streams.jpeg import JpegReader
 from vision.streams.snapshot import SnapshotSource
 from vision.testing import ManualClock
 
@@ -75,6 +77,7 @@ ANSWERS: dict[str, Answer] = {
     "/basic": basic,
     "/empty": reply(b""),
     "/half": reply(JPEG[: len(JPEG) // 2]),
+    "/half_ended": reply(JPEG[: len(JPEG) // 2] + b"\xff\xd9"),
     "/html": reply(b"<html>log in</html>", kind="text/html; charset=utf-8"),
     "/busy": reply(b"", 503),
     "/drip": drip,
@@ -128,15 +131,56 @@ def test_looks_at_its_interval_over_one_connection(web: Web) -> None:
     assert web.connections == 1
 
 
-def test_scaled_decode_is_the_same_picture() -> None:
-    assert size_of(JPEG) == (1920, 1080)
-    small = look_of(JPEG, 640, keep_full=False)
-    full = look_of(JPEG, 640, keep_full=True)
+def test_the_look_is_the_same_picture_with_and_without_the_full_one() -> None:
+    small, full = (JpegReader(640, keep_full=keep).look(JPEG) for keep in (False, True))
     assert small is not None
     assert full is not None
     assert full[1] is not None
     assert full[1].shape == (1080, 1920, 3)
+    assert np.abs(full[1].astype(int) - PICTURE).mean() < 2
     assert np.abs(small[0].astype(int) - full[0]).mean() < 2
+
+
+KINDS = {
+    "baseline": [],
+    "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+    "restart markers": [cv2.IMWRITE_JPEG_RST_INTERVAL, 8],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_jpeg_is_no_look_wherever_it_was_cut(shared: Path, kind: str) -> None:
+    """A real street's picture, from whose grey half everything would seem to have gone."""
+    filmed = cv2.VideoCapture(str(shared / "data" / "clips" / "lane_night_parked_motorbike_43s.mp4")).read()[1]
+    whole = cv2.imencode(".jpg", filmed, KINDS[kind])[1].tobytes()
+    header, reader = whole.index(b"\xff\xda"), JpegReader(640, keep_full=False)
+    assert reader.look(whole) is not None
+    for share in (0, 0.1, 0.35, 0.5, 0.75, 0.9, 0.99):
+        cut = whole[: header + round((len(whole) - header) * share)]
+        assert not is_whole(cut)
+        assert reader.look(cut) is None
+        assert reader.look(cut + b"\xff\xd9") is None, f"{kind} cut at {share}, and an end marker set behind"
+    third, half = len(whole) // 3, len(whole) // 2
+    assert reader.look(whole[:third] + whole[half:]) is None
+    assert reader.look(whole[:third] + bytes(half - third) + whole[half:]) is None
+    assert reader.look(whole) is not None
+
+
+def test_cut_behind_its_thumbnail_a_jpeg_is_not_whole() -> None:
+    thumbnail = cv2.imencode(".jpg", PICTURE[:80, :120])[1].tobytes()
+    exif = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    assert is_whole(JPEG[:2] + exif + JPEG[2:])
+    assert not is_whole(JPEG[:2] + exif + JPEG[2 : len(JPEG) // 2])
+    assert not is_whole(JPEG[:2] + exif)
+    assert is_whole(JPEG + bytes(2000))
+
+
+@pytest.mark.parametrize("shape", [(97, 131, 3), (97, 131), (1, 1, 3)])
+def test_odd_sizes_and_grey_pictures_are_looks(shape: tuple[int, ...]) -> None:
+    look = JpegReader(640, keep_full=False).look(cv2.imencode(".jpg", np.full(shape, 90, np.uint8))[1].tobytes())
+    assert look is not None
+    assert look[0].shape == (shape[0], shape[1], 3)
+    assert abs(float(look[0].mean()) - 90) < 2
 
 
 @pytest.mark.parametrize("path", ["/digest", "/basic"])
@@ -162,6 +206,7 @@ def test_makers_own_path(web: Web) -> None:
     [
         ("/empty", SourceError, "empty answer"),
         ("/half", SourceError, "damaged JPEG"),
+        ("/half_ended", SourceError, "damaged JPEG of [0-9]+ bytes, expected a whole one"),
         ("/html", SourceRefusedError, "answered text/html, not a JPEG"),
         ("/none", SourceRefusedError, "404"),
         ("/busy", SourceError, "503"),

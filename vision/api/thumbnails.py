@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from vision.core.errors import NotThereError
+from vision.core.jpeg import is_cut_off
 
 _JPEG_QUALITY = 78
 
@@ -32,9 +33,11 @@ class Thumbnails:
         Raises:
             NotThereError: the file is no picture.
         """
-        image = cv2.imdecode(np.frombuffer(original, np.uint8), cv2.IMREAD_COLOR)
+        image = None
+        if original and not is_cut_off(original):
+            image = cv2.imdecode(np.frombuffer(original, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise NotThereError(f"evidence {key} is not a picture")
+            raise NotThereError(f"evidence {key} is not a whole picture")
         height, width = image.shape[:2]
         data = original
         if width > width_px:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import yaml
 
-from vision.core.errors import ConfigError, ModelFileError, NotThereError
+from vision.core.errors import ConfigError, NotThereError
+from vision.detectors.labelled import read_picture
 from vision.detectors.letterbox import letterboxed
 from vision.detectors.modelfile import Metadata, check_files
 from vision.detectors.spec import ModelSpec
@@ -143,10 +143,7 @@ def _is_distance_sum(node: Any) -> bool:
 def _calibration(files: Sequence[Path], input_px: tuple[int, int], spec: ModelSpec) -> list[Any]:
     pictures = []
     for file in files:
-        picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ModelFileError(f"{file}: not a picture that can be read, wanted for calibration")
-        fitted, _ = letterboxed(picture, input_px)  # type: ignore[arg-type]  # IMREAD_COLOR gives uint8
+        fitted, _ = letterboxed(read_picture(file), input_px)
         ordered = fitted if spec.bgr else fitted[..., ::-1]
         pictures.append(np.ascontiguousarray(ordered.transpose(2, 0, 1)[None], np.float32) / spec.divisor)
     return pictures

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
 from vision.core.frames import Image
+from vision.core.jpeg import is_cut_off
 from vision.detectors.modelfile import names_of_mapping
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -85,9 +86,16 @@ def read_picture(file: Path) -> Image:
     """The photograph, (H, W, 3) uint8 BGR, upright.
 
     Raises:
-        ConfigError: OpenCV cannot read it.
+        ConfigError: it is not there, cut off, or nothing that OpenCV can read.
     """
-    picture: Any = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    try:
+        data = file.read_bytes()
+    except OSError:
+        data = b""
+    # Cut off, it would decode all the same, with grey for what is missing.
+    picture: Any = (
+        None if not data or is_cut_off(data) else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    )
     if picture is None:
         raise ConfigError(f"{file}: not a photograph that can be read; expected a whole JPEG, PNG, BMP, TIFF or WebP")
     image: Image = picture

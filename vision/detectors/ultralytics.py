@@ -24,6 +24,7 @@ from vision.detectors.spec import OWN_FORMAT, ModelSpec, label
 log = structlog.get_logger()
 Forward = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 Run = Callable[[NDArray[np.uint8]], list[NDArray[np.float32]]]
+_CHECKPOINTS_BEGIN = (b"PK", b"\x80")  # a zip archive; a bare pickle, as torch wrote them before 1.6
 _MAX_BATCH = 64
 _INPUT_PX = (640, 640)
 
@@ -154,11 +155,23 @@ def load_network(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadata]:
 def _plain_content(spec: ModelSpec) -> Any:
     """What the file holds if it is plain data; None if it also holds code, as Ultralytics' own do."""
     try:
+        with spec.file.open("rb") as stream:
+            begins = stream.read(2)
+        if not begins.startswith(_CHECKPOINTS_BEGIN):
+            raise ModelFileError(
+                f"{spec.file}: is no PyTorch checkpoint, expected a .pt as torch or Ultralytics writes it"
+            )
         return torch.load(spec.file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         return None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ModelFileError(f"{spec.file}: torch cannot read it: {str(error).splitlines()[0]}") from None
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ModelFileError(f"{spec.file}: is cut off or no PyTorch checkpoint: {_first_sentence(error)}") from None
+
+
+def _first_sentence(error: Exception) -> str:
+    """Torch's own words go on for a paragraph."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.partition(". ")[0]
 
 
 def _load_checkpoint(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadata]:
@@ -172,8 +185,17 @@ def _load_checkpoint(spec: ModelSpec) -> tuple[torch.nn.Module, Forward, Metadat
         network = (content.get("ema") or content["model"]).float()
         task = getattr(network, "task", "detect")
         names = names_of(network.names, spec.file)
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ImportError, AttributeError, KeyError, TypeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        RuntimeError,
+        ImportError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = _first_sentence(error)
         raise ModelFileError(f"{spec.file}: not an Ultralytics detection checkpoint: {reason}") from None
     if task != "detect":
         raise ModelFileError(f"{spec.file}: is a {task} model, expected a detection one")

@@ -10,9 +10,10 @@ import httpx
 from vision.core.clock import Clock
 from vision.core.errors import ConfigError, SourceError, SourceRefusedError, SourceTimeoutError
 from vision.core.frames import Frame, TimeSource
+from vision.core.jpeg import is_jpeg
 from vision.core.registry import Camera
 from vision.streams.health import SourceFigures
-from vision.streams.jpeg import is_whole, look_of
+from vision.streams.jpeg import JpegReader
 from vision.streams.login import Credentials
 from vision.streams.options import source_options
 
@@ -50,8 +51,8 @@ class SnapshotSource:
         self.camera, self.clock, self.session = camera, clock, session
         self.view_id = view_id or camera.views[0].id
         self.received_bytes = 0
-        self._look_px = look_px
         self._options = source_options(camera)
+        self._reader = JpegReader(look_px, keep_full=self._options.keep_full)
         self._url, self._login = _address(camera, self._options.vendor, self._options.channel)
         self._client: httpx.Client | None = None
         self._stopping = threading.Event()
@@ -85,9 +86,9 @@ class SnapshotSource:
             SourceError: no answer, not a JPEG, too large, damaged; SourceRefusedError for login and path.
         """
         data, arrived = self._fetch()
-        decoded = look_of(data, self._look_px, keep_full=self._options.keep_full) if is_whole(data) else None
+        decoded = self._reader.look(data)
         if decoded is None:
-            raise SourceError(f"{self.camera.safe_url}: a damaged JPEG of {len(data)} bytes")
+            raise SourceError(f"{self.camera.safe_url}: a damaged JPEG of {len(data)} bytes, expected a whole one")
         pts_s = self.clock.monotonic_s() - self._begun_s
         seq, self._seq = self._seq, self._seq + 1
         return Frame(self.camera.id, self.view_id, self.session, seq, pts_s, arrived, TimeSource.ARRIVAL, *decoded)
@@ -131,7 +132,7 @@ class SnapshotSource:
         self.received_bytes += len(data)
         if not data:
             raise SourceError(f"{where}: an empty answer")
-        if not data.startswith(b"\xff\xd8"):
+        if not is_jpeg(bytes(data[:2])):
             kind = response.headers.get("content-type", "something").partition(";")[0]
             raise SourceRefusedError(f"{where}: answered {kind}, not a JPEG")
         return bytes(data)

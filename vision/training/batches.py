@@ -14,7 +14,7 @@ from ultralytics.data.augment import Compose
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils import DEFAULT_CFG
 
-from vision.detectors.labelled import Labelled, LabelledSet
+from vision.detectors.labelled import Labelled, LabelledSet, read_picture
 from vision.training.augment import Cutout, Night, PasteCutouts, read_cutouts
 from vision.training.dataset import DatasetError
 from vision.training.recipe import Recipe
@@ -94,9 +94,7 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
         return transforms
 
     def _read(self, example: Labelled) -> NDArray[Any]:
-        image = cv2.imread(str(example.file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DatasetError(f"{example.file}: should be a photograph that OpenCV can read")
+        image: NDArray[Any] = read_picture(example.file)
         scale = self._imgsz / max(image.shape[:2])
         if scale != 1.0:
             size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
@@ -132,7 +130,7 @@ class _Numbered(Dataset[dict[str, Any]]):
 
 
 def open_photographs(recipe: Recipe, split: LabelledSet, background: Sequence[Labelled]) -> Photographs:
-    """Read all pictures into memory and get the cut-outs. Raises DatasetError."""
+    """Read all pictures into memory and get the cut-outs. Raises ConfigError."""
     labelled: list[Cutout] = []
     distractors: list[Cutout] = []
     if recipe.data.cutouts is not None:

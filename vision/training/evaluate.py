@@ -4,16 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from ultralytics.utils.metrics import ap_per_class, box_iou
 from ultralytics.utils.nms import non_max_suppression
 
-from vision.detectors.labelled import Labelled, LabelledSet
+from vision.detectors.labelled import Labelled, LabelledSet, read_picture
 from vision.detectors.letterbox import Letterbox, letterboxed
-from vision.training.dataset import DatasetError
 
 Predict = Callable[[torch.Tensor], torch.Tensor]
 """Images (B, 3, H, W) float32 RGB in 0-1 to decoded outputs (B, 4 + C, A)."""
@@ -55,7 +53,7 @@ class Accuracy:
 def detect(predict: Predict, split: LabelledSet, imgsz: int, batch: int = 8) -> list[Found]:
     """Run the predictor over a split, letterboxed to imgsz; return every photograph's detections and truth.
 
-    Raises DatasetError for a photograph that cannot be read.
+    Raises ConfigError for a photograph that cannot be read.
     """
     found: list[Found] = []
     for start in range(0, len(split.pictures), batch):
@@ -99,10 +97,7 @@ def accuracy(found: Sequence[Found], names: Sequence[str]) -> Accuracy:
 
 def _letterboxed(example: Labelled, imgsz: int) -> tuple[NDArray[np.float32], Letterbox]:
     """The photograph as the product shows it to the network, (3, S, S) RGB 0-1, and where it lies there."""
-    image = cv2.imread(str(example.file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f"{example.file}: should be a photograph that OpenCV can read")
-    canvas, place = letterboxed(image.astype(np.uint8, copy=False), (imgsz, imgsz))
+    canvas, place = letterboxed(read_picture(example.file), (imgsz, imgsz))
     return planes(canvas), place
 
 

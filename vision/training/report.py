@@ -1,6 +1,5 @@
 """What a training leaves to look at: curves, a confusion matrix, and its worst mistakes as a contact sheet."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from ultralytics.utils.metrics import ConfusionMatrix, ap_per_class
 
+from vision.detectors.labelled import read_picture
 from vision.training.evaluate import Found
 
 SHOWN_SCORE = 0.25
@@ -68,7 +68,7 @@ def contact_sheet(wrong: Sequence[Mistake], names: Sequence[str], path: Path, ti
         return
     pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % _COLUMNS)
     rows = [np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)]
-    if not cv2.imwrite(os.fspath(path), np.vstack(rows)):
+    if not cv2.imwrite(str(path), np.vstack(rows)):
         raise OSError(f"{path}: could not be written")
 
 
@@ -95,8 +95,7 @@ def _iou(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 def _tile(mistake: Mistake, names: Sequence[str]) -> NDArray[np.uint8]:
     found = mistake.found
-    image = cv2.imread(os.fspath(found.example.file), cv2.IMREAD_COLOR)
-    assert image is not None
+    image = read_picture(found.example.file)
     scale = _TILE_PX / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     tile: NDArray[np.uint8] = np.zeros((_TILE_PX, _TILE_PX, 3), np.uint8)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from vision.core.errors import ConfigError, NotThereError
-from vision.detectors.labelled import LabelledSet, read_background, read_split
+from vision.detectors.labelled import LabelledSet, read_background, read_picture, read_split
 from vision.detectors.letterbox import letterboxed
 from vision.detectors.street_net import StreetNet, load_pt
 from vision.training import card, export, report
@@ -173,6 +173,4 @@ def _torch_predict(net: StreetNet, branch: str) -> Predict:
 
 
 def _picture(path: Path, imgsz: int) -> NDArray[np.float32]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    assert image is not None, path
-    return planes(letterboxed(image.astype(np.uint8, copy=False), (imgsz, imgsz))[0])[None]
+    return planes(letterboxed(read_picture(path), (imgsz, imgsz))[0])[None]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.core.errors import StorageError
+from vision.core.jpeg import is_cut_off
 
 Image = NDArray[np.uint8]
 Regions = Callable[[Image], Sequence[tuple[float, float, float, float]]]
@@ -25,7 +26,9 @@ def blurred(picture: bytes, regions: Regions | None) -> bytes:
     Raises:
         StorageError: the file is not a picture.
     """
-    decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    decoded = None
+    if picture and not is_cut_off(picture):
+        decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
         raise StorageError("evidence cannot be decoded as a picture")
     image = np.asarray(decoded, np.uint8)
