@@ -10,6 +10,7 @@ import typer
 from vision import __version__, cli_evidence, cli_hub, cli_models, cli_ops
 from vision.core.errors import ConfigError, NotThereError, StreetwardError
 from vision.core.registry import redact_url
+from vision.doctor import Part
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,14 +54,19 @@ def check(config: ConfigFile) -> None:
 
 
 @app.command()
-def doctor(config: ConfigFile) -> None:
+def doctor(
+    config: ConfigFile,
+    part: Annotated[Part, typer.Option(help="What shall run here; checks nothing that another machine has to do.")] = (
+        Part.ALL
+    ),
+) -> None:
     """Say what works on this machine: model, GPU, codecs, port, disk, clock, servers, each camera's stream."""
     from vision.config.schema import load
     from vision.doctor import Verdict, examine
 
     mark = {Verdict.WORKS: "ok  ", Verdict.CARE: "care", Verdict.FAILS: "FAIL"}
     failed = False
-    for check in examine(load(config)):
+    for check in examine(load(config), part):
         print(f"{mark[check.verdict]}  {check.what}: {check.sentence}", flush=True)
         failed |= check.verdict is Verdict.FAILS
     if failed:

@@ -3,6 +3,7 @@
 import ctypes
 import shutil
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,14 @@ class Verdict(StrEnum):
     FAILS = "fails"
 
 
+class Part(StrEnum):
+    """Which of the product's processes shall run on this machine."""
+
+    ALL = "all"
+    HUB = "hub"
+    WORKER = "worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     what: str
@@ -30,10 +39,13 @@ class Check:
     sentence: str
 
 
-def examine(city: CityConfig) -> Iterator[Check]:
-    """Every check in turn; none raises, and cameras come last because they take longest."""
+def examine(city: CityConfig, part: Part = Part.ALL) -> Iterator[Check]:
+    """Every check in turn that concerns `part`; none raises, and cameras come last because they take longest."""
     for what, check in _CHECKS.items():
-        yield _guarded(what, partial(check, city))
+        if what not in _NOT_FOR[part]:
+            yield _guarded(what, partial(check, city))
+    if part is Part.HUB:
+        return
     for camera_id, config in city.cameras.items():
         camera = config.to_core(camera_id)
         yield _guarded(f"camera {camera_id}", partial(_camera, camera))
@@ -44,7 +56,7 @@ def _guarded(what: str, check: Callable[[], tuple[Verdict, str]]) -> Check:
         verdict, sentence = check()
     except (StreetwardError, OSError, ImportError) as error:
         verdict, sentence = Verdict.FAILS, str(error)
-    return Check(what, verdict, redact_url(sentence))
+    return Check(what, verdict, redact_url(" ".join(sentence.split())))
 
 
 def _python(_city: CityConfig) -> tuple[Verdict, str]:
@@ -132,6 +144,21 @@ def _database(city: CityConfig) -> tuple[Verdict, str]:
     return Verdict.WORKS, f"{redact_url(city.database)} answers"
 
 
+def _evidence(city: CityConfig) -> tuple[Verdict, str]:
+    """Write, read and take away a small file in S3; a folder is left alone, it belongs to whom the service runs as."""
+    if city.evidence_url.startswith("file://"):
+        return Verdict.WORKS, f"kept in {city.evidence_url.removeprefix('file://')}"
+    from vision.storage.blobs import ObjectBlobs
+
+    blobs, key, said = ObjectBlobs(city.evidence_url), f"doctor/{uuid.uuid4().hex}", b"vision doctor"
+    blobs.put(key, said, media_type="text/plain")
+    heard = blobs.get(key)
+    blobs.delete(key)
+    if heard != said:
+        return Verdict.FAILS, f"{redact_url(city.evidence_url)} gives back something else than what was written"
+    return Verdict.WORKS, f"{redact_url(city.evidence_url)} can be written and read"
+
+
 def _camera(camera: Camera) -> tuple[Verdict, str]:
     """Open it and wait for a first picture."""
     if not camera.enabled:
@@ -163,4 +190,10 @@ _CHECKS: dict[str, Callable[[CityConfig], tuple[Verdict, str]]] = {
     "clock": _clock,
     "redis": _redis,
     "database": _database,
+    "evidence": _evidence,
+}
+_NOT_FOR: dict[Part, frozenset[str]] = {
+    Part.ALL: frozenset(),
+    Part.HUB: frozenset({"model", "gpu", "codecs"}),
+    Part.WORKER: frozenset({"port", "disk", "database"}),
 }

@@ -32,11 +32,12 @@ def worker_alive(redis_url: str, name: str, clock: Clock) -> str:
     """
     board = Board(redis_url)
     try:
-        row = board.workers().get(name)
+        rows = board.workers()
     finally:
         board.close()
+    row = rows.get(name)
     if row is None:
-        raise NotThereError(f"no worker {name} has reported")
+        raise NotThereError(f"no worker {name} has reported; those that have: {', '.join(sorted(rows)) or 'none'}")
     silent_s = (clock.now() - datetime.fromisoformat(row["at"])).total_seconds()
     if silent_s > SILENT_S:
         raise StreetwardError(f"worker {name}: silent for {silent_s:.0f} s")
