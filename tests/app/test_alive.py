@@ -51,7 +51,7 @@ def test_a_worker_is_alive_while_its_record_is_young(redis_url: str, clock: Manu
     clock.advance(31)
     with pytest.raises(StreetwardError, match="silent for 31 s"):
         worker_alive(redis_url, "w-alive", clock)
-    with pytest.raises(NotThereError, match="no worker w-other has reported; those that have: .*w-alive"):
+    with pytest.raises(NotThereError, match=r"no worker w-other has reported; those that have: .*w-alive"):
         worker_alive(redis_url, "w-other", clock)
 
 

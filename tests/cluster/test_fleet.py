@@ -1,12 +1,15 @@
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from vision.cluster.fleet import Fleet
+from vision.core.errors import NotThereError
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -42,8 +45,6 @@ def until_starts(folder: Path, name: str, count: int) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_ray_restarts_a_killed_worker_and_ends_the_others_kindly(tmp_path: Path, ray_here: None) -> None:
-    from functools import partial
-
     fleet = Fleet(partial(work, str(tmp_path)), ["w1", "w2"], cpus=0.5)
     fleet.start()
     first = until_starts(tmp_path, "w1", 1)
@@ -53,3 +54,13 @@ def test_ray_restarts_a_killed_worker_and_ends_the_others_kindly(tmp_path: Path,
     assert len(until_starts(tmp_path, "w2", 1)) == 1, "the other was left alone"
     fleet.stop()
     assert (tmp_path / "w2.ended").exists()
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "ray://[::1]:{}"])
+def test_where_nobody_listens_it_says_so_at_once(form: str) -> None:
+    if not os.environ.get("CI"):
+        pytest.importorskip("ray")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(NotThereError, match=f"no Ray cluster at .*{port}: "):
+        Fleet(partial(work, ""), ["w1"]).start(form.format(port))
