@@ -19,8 +19,8 @@ from vision.detectors.boxes import Decoding
 from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
 from vision.detectors.labelled import Labelled, LabelledSet, read_picture, read_split
 
-MEASURING = Decoding(score=0.001, iou=0.7, limit=300, candidates=4096, multi_label=True)
-"""As Ultralytics measures: every box counts for something, each place may carry several classes."""
+MEASURING = Decoding(score=0.001, candidates=4096, multi_label=True)
+"""Every box counts for something, each place may carry several classes; suppressed and voted on as the product runs."""
 INPUT_PX = 640  # size buckets are told in pixels of an input this wide
 NIGHT_LUMA = 70.0  # a photograph whose mean brightness (0–255) is lower counts as night
 QUICK_PHOTOGRAPHS = 100

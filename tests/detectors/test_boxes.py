@@ -35,7 +35,26 @@ def test_suppression_is_the_greedy_one(seed: int, count: int, classes: int) -> N
     low = rng.integers(0, 60, (count, 2))
     xyxy = np.hstack([low, low + rng.integers(1, 40, (count, 2))]).astype(np.float32)
     class_id = rng.integers(0, classes, count).astype(np.int32)
-    assert suppress(xyxy, class_id, 0.5).tolist() == greedy(xyxy, class_id, 0.5)
+    score = np.sort(rng.random(count, np.float32))[::-1]
+    kept, voted = suppress(xyxy, score, class_id, Decoding(iou=0.5, vote=1.0, limit=1000))
+    assert kept.tolist() == greedy(xyxy, class_id, 0.5)
+    np.testing.assert_allclose(voted, xyxy[kept], atol=1e-3)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 700))
+def test_a_kept_box_is_the_weighed_mean_of_those_that_agree_with_it(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 30, (count, 2))
+    xyxy = np.hstack([low, low + rng.integers(20, 40, (count, 2))]).astype(np.float32)
+    class_id = rng.integers(0, 2, count).astype(np.int32)
+    score = np.sort(rng.uniform(0.1, 1.0, count).astype(np.float32))[::-1]
+    kept, voted = suppress(xyxy, score, class_id, Decoding(iou=0.6, vote=0.7, limit=1000))
+    ious = iou_matrix(xyxy, xyxy)
+    for place, row in enumerate(kept):
+        agree = (ious[row] > 0.7) & (class_id == class_id[row])
+        weight = ious[row][agree] * score[agree]
+        np.testing.assert_allclose(voted[place], weight @ xyxy[agree] / weight.sum(), atol=1e-2)
 
 
 def test_ultralytics_layout_takes_the_best_class_of_a_place() -> None:

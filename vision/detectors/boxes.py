@@ -27,13 +27,15 @@ class Decoding:
     Attributes:
         score: lowest score kept, 0–1.
         iou: a box that overlaps a better one of its class by more is a duplicate.
+        vote: boxes of its class that overlap a kept one by more have a say in where its edges are; 1: none.
         limit: most boxes of one picture.
         candidates: most boxes looked at before suppression, the best ones.
         multi_label: one place may carry several classes (measuring) or only its best one (running).
     """
 
     score: float = 0.25
-    iou: float = 0.7
+    iou: float = 0.6
+    vote: float = 0.7
     limit: int = 300
     candidates: int = 1024
     multi_label: bool = False
@@ -114,23 +116,41 @@ def gather(tensors: Sequence[Floats], reading: Reading, place: Letterbox) -> Det
     xyxy, score, class_id = np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes)
     order = np.argsort(-score, kind="stable")[: reading.decoding.candidates]
     xyxy, score, class_id = xyxy[order], score[order], class_id[order]
-    kept = suppress(xyxy, class_id, reading.decoding.iou)[: reading.decoding.limit]
-    return Detections(
-        place.undo(xyxy[kept]), score[kept].astype(np.float32), class_id[kept].astype(np.int32), reading.names
-    )
+    kept, voted = suppress(xyxy, score, class_id, reading.decoding)
+    return Detections(place.undo(voted), score[kept].astype(np.float32), class_id[kept].astype(np.int32), reading.names)
 
 
-def suppress(xyxy: Floats, class_id: NDArray[np.int32], iou: float) -> NDArray[np.intp]:
-    """Indices kept by greedy non-maximum suppression within each class; boxes come best first, and stay so.
+def suppress(
+    xyxy: Floats, score: Floats, class_id: NDArray[np.int32], decoding: Decoding
+) -> tuple[NDArray[np.intp], Floats]:
+    """Greedy non-maximum suppression within each class; boxes come best first, and stay so.
+
+    Returns:
+        The indices kept, `decoding.limit` at most, and their boxes: each the mean of all that overlap it by more than
+        `decoding.vote`, weighed by score and overlap (box voting, Gidaris & Komodakis, ICCV 2015).
 
     The greedy answer is the fixed point of "kept unless a kept better one overlaps" and is found by iterating on the
     whole overlap matrix (Cluster-NMS, Zheng et al., arXiv 2005.03572), which needs no loop over boxes.
     """
-    if len(xyxy) > _WHOLE_MATRIX_BOXES:
+    if len(xyxy) <= _WHOLE_MATRIX_BOXES:
+        same = class_id[:, None] == class_id[None, :]
+        kept, voted = _settled(xyxy, score, _overlaps(xyxy) * same, decoding)
+    else:
         groups = [np.flatnonzero(class_id == one) for one in np.unique(class_id)]
-        return np.sort(np.concatenate([group[fixed_point(_overlaps(xyxy[group]) > iou)] for group in groups]))
-    same = class_id[:, None] == class_id[None, :]
-    return fixed_point((_overlaps(xyxy) > iou) & same)
+        parts = [_settled(xyxy[group], score[group], _overlaps(xyxy[group]), decoding) for group in groups]
+        kept = np.concatenate([group[part] for group, (part, _) in zip(groups, parts, strict=True)])
+        order = np.argsort(kept)
+        kept, voted = kept[order], np.concatenate([boxes for _, boxes in parts])[order]
+    return kept[: decoding.limit], voted[: decoding.limit]
+
+
+def _settled(xyxy: Floats, score: Floats, overlaps: Floats, decoding: Decoding) -> tuple[NDArray[np.intp], Floats]:
+    kept = fixed_point(overlaps > decoding.iou)
+    weight = overlaps[kept] * score
+    weight[overlaps[kept] <= decoding.vote] = 0
+    weight[np.arange(len(kept)), kept] = score[kept]  # its own, whatever its area
+    voted: Floats = weight @ xyxy / weight.sum(axis=1, keepdims=True)
+    return kept, voted
 
 
 def fixed_point(overlapping: NDArray[np.bool_]) -> NDArray[np.intp]:

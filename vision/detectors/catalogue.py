@@ -51,7 +51,8 @@ class FileEntry(_Strict):
 
 class DecodingEntry(_Strict):
     score: float = Field(default=0.25, gt=0, lt=1)
-    iou: float = Field(default=0.7, gt=0, le=1)
+    iou: float = Field(default=0.6, gt=0, le=1)
+    vote: float = Field(default=0.7, gt=0, le=1)
     limit: int = Field(default=300, gt=0)
 
 
@@ -166,7 +167,7 @@ def spec_of(name: str, entry: ModelEntry, kind: str, folder: Path) -> ModelSpec:
     """An entry of the catalogue as one back end opens it."""
     file = folder / entry.backends[kind]
     digests = {folder / path: one.sha256 for path, one in entry.files.items() if _belongs(folder / path, file)}
-    decoding = Decoding(entry.decoding.score, entry.decoding.iou, entry.decoding.limit)
+    decoding = Decoding(**entry.decoding.model_dump())
     return ModelSpec(
         name,
         kind,
