@@ -36,6 +36,7 @@ class Plan:
 
     Attributes:
         from_s: seconds after the begin of the run at which violations begin to begin; the fault comes in their midst.
+        classes: cameras have priorities 1, 2, 3 in turn; all have 2 otherwise.
     """
 
     cameras: int = 24
@@ -48,6 +49,7 @@ class Plan:
     fault_at_s: float = 12.0
     watch_s: float = 36.0
     drain_s: float = 120.0
+    classes: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +78,10 @@ class City:
         listens = ["127.0.0.1"] if wires is None else ["127.0.0.1", wires.database_host]
         self.postgresql = PostgreSQLServer(folder / "pg", port=free_port(), hosts=listens)
         self.seaweed = SeaweedServer(folder / "s3", host=hosts[-1]) if s3 else None
+        self.redis_port = self.redis.port  # where hubs and workers find it
+        self.database_url = self.postgresql.url_at("127.0.0.1")  # where a hub without wires finds it
+        self.settings = self.seaweed.settings if self.seaweed else {}
+        self.detector_s = ""  # a file that says how long the workers' detector takes for a batch; none: they need none
         self.platform = SandboxPlatform()
         self.platform_url = ""
         self.hubs: list[subprocess.Popen[bytes]] = []
@@ -95,9 +101,8 @@ class City:
         return f"s3://{BUCKET}/city" if self.seaweed else f"file://{self.folder / 'evidence'}"
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        settings = self.seaweed.settings if self.seaweed else {}
         root = str(Path(__file__).parents[1])
-        return {**os.environ, **settings, "PYTHONPATH": root, "RAY_USAGE_STATS_ENABLED": "0", **(extra or {})}
+        return {**os.environ, **self.settings, "PYTHONPATH": root, "RAY_USAGE_STATS_ENABLED": "0", **(extra or {})}
 
     @contextmanager
     def standing(self) -> Iterator["City"]:
@@ -129,7 +134,9 @@ class City:
     def start_hub(self, *, prefix: tuple[str, ...] = (), extra: Mapping[str, str] | None = None) -> int:
         """Start one and wait until it serves; its index."""
         number = len(self.hubs)
-        database = self.postgresql.url_at("127.0.0.1" if not prefix or not self.wires else self.wires.database_host)
+        database = self.database_url
+        if prefix and self.wires is not None:
+            database = self.postgresql.url_at(self.wires.database_host)
         city = _city(self, self.folder / f"hub-{number}", database)
         path = self.folder / f"city-{number}.yaml"
         path.write_text(yaml.safe_dump(city))
@@ -155,8 +162,8 @@ class City:
 
     def setup(self, name: str) -> Setup:
         street = self.street()
-        redis = f"redis://{self.host}:{self.redis.port}/0"
-        return Setup(name, redis, self.evidence, str(self.notes), street)
+        redis = f"redis://{self.host}:{self.redis_port}/0"
+        return Setup(name, redis, self.evidence, str(self.notes), street, self.detector_s)
 
     def street(self) -> Street:
         plan = self.plan
@@ -200,7 +207,7 @@ class City:
         """Wait until every camera has been looked at."""
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
-            if len(_looks(self.notes)) == self.plan.cameras:
+            if len(looks(self.notes)) == self.plan.cameras:
                 return True
             time.sleep(0.3)
         return False
@@ -215,7 +222,7 @@ class City:
                 process.wait(15)
         began = time.monotonic()
         while time.monotonic() - began < self.plan.drain_s:
-            made, taken, refused = (_ids(self.notes, kind) for kind in "FTR")
+            made, taken, refused = (ids(self.notes, kind) for kind in "FTR")
             if not made.keys() - taken.keys() - refused.keys() and len(self._filed()) >= self._expected():
                 break
             time.sleep(0.5)
@@ -230,7 +237,7 @@ class City:
         return Counter(str(case.document["case"]["incident_id"]) for case in cases)
 
     def outcome(self, drained_s: float) -> Outcome:
-        made, taken, refused = (_ids(self.notes, kind) for kind in "FTR")
+        made, taken, refused = (ids(self.notes, kind) for kind in "FTR")
         lost = made.keys() - taken.keys() - refused.keys()
         database = Database(self.postgresql.url_at("127.0.0.1"))
         with database.reading() as session:
@@ -263,13 +270,19 @@ def _city(city: City, data: Path, database: str) -> dict[str, Any]:
     ladder = {"steps": [{"do": "file"}], "review": "never"}
     return {
         "data": str(data),
-        "redis": f"redis://{city.host}:{city.redis.port}/0",
+        "redis": f"redis://{city.host}:{city.redis_port}/0",
         "database": database,
         "evidence": city.evidence,
         "server": {"port": free_port()},
         "access": {"loopback_without_login": True},
         "cameras": {
-            camera: {"url": f"rtsp://sim/{camera}", "sample_s": 1, "district": f"d{n % 3}", "zones": zones}
+            camera: {
+                "url": f"rtsp://sim/{camera}",
+                "sample_s": 1,
+                "district": f"d{n % 3}",
+                "priority": n % 3 + 1 if city.plan.classes else 2,
+                "zones": zones,
+            }
             for n, camera in enumerate(city.street().ids())
         },
         "incidents": {"garbage": ladder},
@@ -279,7 +292,7 @@ def _city(city: City, data: Path, database: str) -> dict[str, Any]:
     }
 
 
-def _lines(notes: Path, kind: str) -> Iterator[tuple[str, float]]:
+def lines(notes: Path, kind: str) -> Iterator[tuple[str, float]]:
     for path in notes.iterdir():
         for line in path.read_text().splitlines():
             parts = line.split(" ")
@@ -287,21 +300,21 @@ def _lines(notes: Path, kind: str) -> Iterator[tuple[str, float]]:
                 yield parts[1], float(parts[2])
 
 
-def _ids(notes: Path, kind: str) -> Counter[str]:
-    return Counter(what for what, _at in _lines(notes, kind))
+def ids(notes: Path, kind: str) -> Counter[str]:
+    return Counter(what for what, _at in lines(notes, kind))
 
 
-def _looks(notes: Path) -> dict[str, list[float]]:
-    looks: defaultdict[str, list[float]] = defaultdict(list)
-    for camera, at in _lines(notes, "L"):
-        looks[camera].append(at)
-    return looks
+def looks(notes: Path) -> dict[str, list[float]]:
+    seen: defaultdict[str, list[float]] = defaultdict(list)
+    for camera, at in lines(notes, "L"):
+        seen[camera].append(at)
+    return seen
 
 
 def _longest_gap(notes: Path, begin: float, end: float) -> float:
     """The longest that any camera was not looked at, between any two looks within the stretch and at its edges."""
     worst = 0.0
-    for times in _looks(notes).values():
+    for times in looks(notes).values():
         within = [begin, *sorted(t for t in times if begin < t < end), end]
         worst = max(worst, *(b - a for a, b in itertools.pairwise(within)))
     return worst

@@ -27,6 +27,7 @@ from vision.core.errors import SourceError
 from vision.core.findings import Finding, FindingObject, FindingState, Subtype, ViolationType, Why
 from vision.core.frames import Frame, Image, TimeSource
 from vision.core.registry import Camera, View
+from vision.detectors.batcher import Batcher
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
 from vision.storage.blobs import ObjectBlobs
@@ -75,13 +76,14 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that a worker's process is told."""
+    """All that a worker's process is told; `detector_s` as in benchmarks.cluster_city.City."""
 
     name: str
     redis: str
     evidence: str
     notes: str
     street: Street
+    detector_s: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -234,12 +236,31 @@ class Nothing:
         return answer
 
 
+class TimedDetector:
+    """Sees nothing, after as many seconds a batch as a file says at that moment."""
+
+    names: tuple[str, ...] = ("bag",)
+    version = "timed"
+
+    def __init__(self, seconds: Path) -> None:
+        self._seconds, self._clock = seconds, SystemClock()
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        self._clock.sleep(float(self._seconds.read_text()), threading.Event())
+        return [Detections.empty(self.names) for _ in images]
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
 @contextlib.contextmanager
 def made(setup: Setup) -> Iterator[Worker]:
     """A worker as `vision worker` puts it together, but for cameras, detector and rules."""
     folder = Path(setup.notes)
     notes = Notes(folder / f"worker-{setup.name}-{os.getpid()}")
+    ended = threading.Event()
     with contextlib.ExitStack() as stack:
+        stack.callback(ended.set)
         bus, board = RedisBus(setup.redis), Board(setup.redis)
         leases = CameraLeases(setup.redis, setup.name)
         for each in (bus, board, leases):
@@ -258,10 +279,30 @@ def made(setup: Setup) -> Iterator[Worker]:
             spool=spool,
             mailbox=mailbox,
             watch=Watch(clock, mailbox, setup.street),
-            batcher=Nothing(),
+            batcher=_batcher(setup, stack, clock),
+            evidence_waiting=blobs.waiting,
             make_analyser=lambda camera, view: Analyser(camera, view, setup.street, notes),
         )
+        if isinstance(parts.batcher, Batcher):
+            threading.Thread(target=_note_queues, args=(notes, mailbox, parts.batcher, ended), daemon=True).start()
         yield Worker(setup.name, parts)
+
+
+def _batcher(setup: Setup, stack: contextlib.ExitStack, clock: SteeredClock) -> Batcher | Nothing:
+    if not setup.detector_s:
+        return Nothing()
+    batcher = Batcher(TimedDetector(Path(setup.detector_s)), 4, clock=clock)
+    stack.callback(batcher.close)
+    return batcher
+
+
+def _note_queues(notes: Notes, mailbox: Mailbox, batcher: Batcher, stop: threading.Event) -> None:
+    """Once a second, how many pictures wait where."""
+    clock = SystemClock()
+    while not stop.is_set():
+        notes.write("Q", f"mailbox={mailbox.waiting()}", clock.monotonic_s())
+        notes.write("Q", f"batcher={batcher.waiting}", clock.monotonic_s())
+        clock.sleep(1.0, stop)
 
 
 def work(folder: str, name: str, stop: threading.Event) -> None:

@@ -19,6 +19,7 @@ NAMES = (
     "console",
     "end_to_end",
     "plan",
+    "pressure",
     "tiling",
     "twins",
 )

@@ -54,6 +54,7 @@ ALLOWED: dict[tuple[str, str], set[str]] = {
     ("GET", f"{P}/evidence/{{evidence_id:path}}"): EVERYBODY,
     ("GET", f"{P}/speakers"): EVERYBODY,
     ("GET", f"{P}/workers"): EVERYBODY,
+    ("GET", f"{P}/pressure"): EVERYBODY,
     ("POST", f"{P}/speakers/{{speaker_id}}/announce"): ACTING,
     ("PATCH", f"{P}/speakers/{{speaker_id}}"): {"engineer", "admin"},
     ("POST", f"{P}/speakers/{{speaker_id}}/stop"): ACTING,

@@ -9,6 +9,9 @@ from sqlalchemy import select
 
 from tests.api.city import City, write_log
 from vision.api.server import ApiServer
+from vision.core.findings import Why
+from vision.core.pressure import Cause, ClassPace, Pressure, Slowdown
+from vision.hub.pressure_words import summary
 from vision.storage.tables import AuditEntry, IncidentRow
 
 
@@ -119,6 +122,28 @@ def test_metrics_of_each_camera_and_their_switch(city: City, client: httpx.Clien
     quiet.stop()
     assert "streetward_cameras{" in text
     assert "streetward_camera_" not in text
+
+
+def test_what_is_slow_is_told_in_words_and_as_metrics(city: City, client: httpx.Client) -> None:
+    assert client.get("/api/v1/pressure").json() == {"summary": None, "slow": [], "classes": []}
+    slow = (Slowdown(Cause.DATABASE, city.clock.now(), Why("应答要 2.0 秒", "an answer takes 2.0 s")),)
+    classes = (ClassPace(1, 8, 1.0, 5.0), ClassPace(2, 40, 0.25, 20.0))
+    state = Pressure(slow, classes, summary(slow, classes))
+    city.services = replace(city.services, pressure=lambda: state)
+    server = ApiServer(city.app(), city.services.feed, port=0)
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        told = httpx.get(f"{url}/api/v1/pressure", headers={"X-API-Key": city.key("viewer")}).json()
+        metrics = httpx.get(f"{url}/metrics").text
+    finally:
+        server.stop()
+    assert told["summary"]["zh"] == "画面检查变慢：数据库慢，普通摄像机每 20 秒看一次"
+    assert told["slow"][0]["cause"] == "database"
+    assert [row["looks_share"] for row in told["classes"]] == [1.0, 0.25]
+    assert 'streetward_slow{cause="database"} 1.0' in metrics
+    assert 'streetward_slow{cause="redis"} 0.0' in metrics
+    assert 'streetward_class_looks_share{priority="2"} 0.25' in metrics
 
 
 def test_workers_tell_how_their_patrols_keep_the_targets(client: httpx.Client) -> None:

@@ -81,8 +81,9 @@ class FakeBoard:
     turned: set[str] = field(default_factory=set)
     under_way: frozenset[str] = frozenset()
     patrol: Mapping[str, Any] | None = None
-    load: dict[str, float] = field(default_factory=dict)
+    load: dict[str, Any] = field(default_factory=dict)
     left: str = ""
+    alive: list[str] = field(default_factory=list)
     references: dict[str, bytes] = field(default_factory=dict)
     accepted: set[str] = field(default_factory=set)
 
@@ -107,11 +108,14 @@ class FakeBoard:
         *,
         at: str,
         patrol: Mapping[str, Any] | None,
-        load: Mapping[str, float],
+        load: Mapping[str, Any],
     ) -> None:
         self.load = dict(load)
         self.health.update(cameras)
         self.patrol = patrol
+
+    def post_life(self, worker: str) -> None:
+        self.alive.append(worker)
 
     def leave(self, worker: str) -> None:
         self.left = worker

@@ -359,3 +359,17 @@ def test_looks_get_rarer_while_the_hubs_are_behind(rig: Rig, monkeypatch: pytest
     monkeypatch.setattr(rig.bus, "waiting", lambda: 10)
     worker.tick()
     assert rig.board.load["looks_share"] == 1
+    monkeypatch.setattr(rig.bus, "oldest_s", lambda: 60.0)
+    worker.tick()
+    assert rig.board.load["looks_share"] == 0.5, "a small city's hub is late by time, not by number"
+
+
+def test_leases_are_renewed_beside_the_ticks_and_findings_carry_the_newest_token(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    rig.leases.token = 9
+    worker.renew_leases()
+    assert rig.board.alive == ["w1"]
+    assert [finding.fence for finding in rig.look(worker, 0)] == [9]
+    worker.stop()

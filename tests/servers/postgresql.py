@@ -24,12 +24,12 @@ class PostgreSQLServer:
     def __init__(self, folder: Path, *, port: int | None = None, hosts: Sequence[str] = ()) -> None:
         """`hosts`: addresses to listen on beside the socket in `folder`; without any there is no port."""
         self._folder, self._data, self._hosts = folder, folder / "data", tuple(hosts)
-        self._port = port or 5432
+        self.port = port or 5432
         self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        self.url = f"postgresql+psycopg://streetward@/postgres?host={folder}&port={self._port}"
+        self.url = f"postgresql+psycopg://streetward@/postgres?host={folder}&port={self.port}"
 
     def url_at(self, host: str) -> str:
-        return f"postgresql+psycopg://streetward@{host}:{self._port}/postgres"
+        return f"postgresql+psycopg://streetward@{host}:{self.port}/postgres"
 
     def create(self) -> None:
         if os.geteuid() == 0:
@@ -42,7 +42,7 @@ class PostgreSQLServer:
     def start(self) -> None:
         """Raises RuntimeError when it does not come up."""
         options = f"-c listen_addresses='{','.join(self._hosts)}' -c unix_socket_directories={self._folder}"
-        options += f" -c port={self._port}"
+        options += f" -c port={self.port}"
         log = str(self._folder / "log")
         _run(self._user, "pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options, "start")
 

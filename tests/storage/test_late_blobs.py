@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Iterator
 
@@ -62,3 +63,32 @@ def test_only_the_first_of_an_outage_waits_for_the_store(store: Away, late: Late
     for n in range(5):
         late.put(f"b{n}", b"1", media_type="image/jpeg")
     assert store.asked <= asked + 1, "the others did not ask; the writing thread may have"
+
+
+class Slow(MemoryBlobs):
+    """Takes a file only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        self.let.wait(20)
+        super().put(key, data, media_type=media_type)
+
+
+def test_a_slow_store_is_waited_for_once_and_gets_every_file_in_the_end() -> None:
+    store = Slow()
+    late = LateBlobs(store, SystemClock(), patience_s=0.05)
+    for n in range(50):
+        late.put(f"b{n}", b"1", media_type="image/jpeg")
+    assert late.waiting() == 50
+    assert store.blobs == {}
+    store.let.set()
+    until = time.monotonic() + 20
+    while late.waiting() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(store.blobs) == 50
+    late.put("after", b"1", media_type="image/jpeg")
+    assert "after" in store.blobs, "written through again"
+    late.close(0)

@@ -16,6 +16,7 @@ from vision.core.clock import Clock
 from vision.core.delivery import Delivery, Receipt
 from vision.core.errors import Rejected
 from vision.core.ports import BlobStore
+from vision.core.pressure import Pressure
 from vision.core.registry import Camera, Speaker
 from vision.hub.build import build_spoken_grace
 from vision.hub.daily import DailyReports
@@ -128,7 +129,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class HubServices:
-    """Everything the API calls. What is None by default cannot be used where it is left out."""
+    """Everything the API calls. What is None by default cannot be used where it is left out; `pressure` never waits."""
 
     database: Database
     blobs: BlobStore
@@ -145,3 +146,4 @@ class HubServices:
     reports: DailyReports | None = None
     turning: Turning | None = None
     finding: Finding | None = None
+    pressure: Callable[[], Pressure] = Pressure

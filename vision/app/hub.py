@@ -40,6 +40,7 @@ from vision.hub.daily import DailyReports, DayBook
 from vision.hub.incidents import IncidentService
 from vision.hub.models import ModelShelf
 from vision.hub.ownership import Ownership
+from vision.hub.pressure import PressureWatch
 from vision.hub.runtime import CHORES, Hub
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.events import CaseStatusReported, Recheck
@@ -54,6 +55,7 @@ from vision.streams.ptz import OnvifSteering
 log = structlog.get_logger()
 
 _FOLLOW_S = 1.0
+_RECHECK_S = 0.2
 _LATE_COMMIT_S = 0.7
 
 
@@ -104,9 +106,8 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         )
         wake = _Wakeups([ground.feed.poke])
         read = registry.version()
-        parts = build_incidents(
-            city, database, registry, clock, route=_routing(city), rechecks=_recheck(ground.board), nudge=wake
-        )
+        rechecks = _Rechecks(ground.board, clock)
+        parts = build_incidents(city, database, registry, clock, route=_routing(city), rechecks=rechecks, nudge=wake)
         incidents = parts.service
         cases = casework(city, database, registry, blobs=ground.blobs, clock=clock, reported=_reporting(incidents))
         name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
@@ -123,7 +124,14 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
         models = ModelShelf(registry, clock, city.detection.model, city.detection.catalogue or CATALOGUE_FILE)
         reports = _reports(city, ground)
         services = _services(city, ground, incidents=incidents, loudspeakers=loudspeakers, models=models, cases=cases)
-        app = create_app(replace(services, reports=reports))
+        pressure = PressureWatch(
+            ground.board,
+            database,
+            clock,
+            committing_s=lambda: running.committing_s,
+            writes=lambda: CHORES in running.owned,
+        )
+        app = create_app(replace(services, reports=reports, pressure=pressure.now))
         add_console(app)
         app.include_router(platform_router(cases.callbacks, database, ground.blobs, clock, cases.link_secret))
         server = ApiServer(app, ground.feed, host=city.server.host, port=city.server.port)
@@ -134,6 +142,10 @@ def hub(city: CityConfig, redis_url: str) -> Iterator[RunningHub]:
             "registry": follow.run,
             "upkeep": parts.upkeep.run,
             "reports": reports.run,
+            "rechecks": rechecks.run,
+            "pressure": pressure.watch,
+            "pressure_redis": pressure.listen,
+            "pressure_record": pressure.write,
         }
         boosts = Boosts(database, ground.board, clock)
         bays = BayBook(database, clock, ground.board.health, parts.surroundings.place)
@@ -242,17 +254,30 @@ def _reporting(incidents: IncidentService) -> Reported:
     return report
 
 
-def _recheck(board: Board) -> Callable[[Sequence[Recheck]], None]:
-    """Re-checks become wishes on the board; a board that is away costs earliness, since looks come anyway."""
+class _Rechecks:
+    """Re-checks become wishes on the board, posted by a loop of its own: a slow Redis must not hold up a commit.
 
-    def want(rechecks: Sequence[Recheck]) -> None:
-        try:
-            for recheck in rechecks:
-                board.want_looks([recheck.camera_id], until_s=recheck.by.timestamp())
-        except StorageError as error:
-            log.warning("recheck_not_asked_for", reason=str(error))
+    A board that is away costs earliness, since looks come anyway.
+    """
 
-    return want
+    def __init__(self, board: Board, clock: Clock) -> None:
+        self._board, self._clock = board, clock
+        self._wanted: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, rechecks: Sequence[Recheck]) -> None:
+        with self._lock:
+            self._wanted |= {recheck.camera_id: recheck.by.timestamp() for recheck in rechecks}
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            with self._lock:
+                wanted, self._wanted = self._wanted, {}
+            try:
+                self._board.want_looks(wanted)
+            except StorageError as error:
+                log.warning("recheck_not_asked_for", cameras=len(wanted), reason=str(error))
+            self._clock.sleep(_RECHECK_S, stop)
 
 
 def _ours(ownership: Ownership | None, registry: Registry) -> Callable[[str], bool]:

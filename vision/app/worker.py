@@ -112,6 +112,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 batcher=exchange if shadow is None else shadow,
                 make_analyser=analyser,
                 previews=_previews(clock, board, watch),
+                evidence_waiting=blobs.waiting,
             ),
         )
         exchange.switched = running.renew

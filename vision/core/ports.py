@@ -69,6 +69,10 @@ class FindingBus(Protocol):
         """Findings published and not yet finished; raises StorageError."""
         ...
 
+    def oldest_s(self) -> float:
+        """How long the oldest of them has been waiting; 0 when there is none. Raises StorageError."""
+        ...
+
     def own(self, partitions: Collection[int]) -> None:
         """Read these parts of the city's findings and no others; of new ones what was left unfinished comes first."""
         ...

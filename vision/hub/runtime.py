@@ -65,6 +65,7 @@ class Hub:
         self.taken = 0
         """Findings taken in since the start."""
         self.fences = Fences()
+        self._committing_since_s: float | None = None
 
     def start(self) -> None:
         """Take up what the record holds, then run; raises StorageError when the record cannot be read."""
@@ -88,6 +89,12 @@ class Hub:
     def alive(self) -> bool:
         """Whether every loop still turns."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def committing_s(self) -> float:
+        """How long the group of findings in hand has been on its way into the record; 0 when there is none."""
+        since_s = self._committing_since_s
+        return 0.0 if since_s is None else self._clock.monotonic_s() - since_s
 
     @property
     def owned(self) -> frozenset[int]:
@@ -133,6 +140,7 @@ class Hub:
             return 0
         parts = {partition_in(key) for key, _ in delivered} if self._ownership is not None else set()
         admitted = [finding for _, finding in delivered if self.fences.admit(finding)]
+        self._committing_since_s = self._clock.monotonic_s()
         try:
             self._take_until_done(admitted, parts)
         except OwnershipLostError as error:
@@ -142,6 +150,8 @@ class Hub:
         except BaseException:
             self._bus.again()
             raise
+        finally:
+            self._committing_since_s = None
         if self._ownership is not None and not parts <= self._ownership.owned:
             self._bus.again()  # perhaps somebody else's by now: whoever owns it finds them and sees they are old
             return 0

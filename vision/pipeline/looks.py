@@ -1,7 +1,6 @@
 """The way of a look through a worker: mailbox, detector, analyser, evidence, spool."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -9,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from vision.core.clock import SystemClock
 from vision.core.detections import Detections
 from vision.core.errors import DetectorError
 from vision.core.findings import Finding
@@ -16,9 +16,12 @@ from vision.core.frames import Frame
 from vision.core.registry import View
 from vision.detectors.tiling import Tiling
 from vision.pipeline.asked import Asked, Batcher, Tilings, ask
+from vision.pipeline.spent import Spent, Stage
 
 log = structlog.get_logger()
 _ANSWER_S = 60.0
+_FRESH_S = 2.0  # of the detector's work that may wait before it: more would only make looks old, and rank for nothing
+_LEAST_DEPTH = 8
 
 
 class Mailbox(Protocol):
@@ -35,9 +38,9 @@ class Analyser(Protocol):
 class Looks:
     """Two threads: one feeds the detector, one judges what comes back, in the order in which it went in.
 
-    At most `depth` pictures (a look and its tiles) are between the two; beyond that the feeder waits and the mailbox
-    keeps only the newest look of each view, counting what it drops. So nothing queues without bound and the order of a
-    view is kept.
+    At most `depth` pictures (a look and its tiles) are between the two, and no more than the detector answers in two
+    seconds; beyond that the feeder waits and the mailbox keeps only the newest look of each view, counting what it
+    drops. So nothing queues without bound, a slow detector gets fresh looks, and the order of a view is kept.
     """
 
     def __init__(
@@ -55,10 +58,11 @@ class Looks:
         self._depth = depth
         self._tilings = Tilings()
         self._between: deque[Asked] = deque()
+        self._answered: deque[tuple[float, int]] = deque()  # when, and how many pictures
+        self._clock = SystemClock()
         self._changed = threading.Condition()
         self._stopping = False
-        self._pause = threading.Event()
-        self.share = 1.0  # of its time that the feeder feeds; less when those who take findings in fall behind
+        self.spent = Spent()
         self.judged = 0
         self.failed = 0
         self._threads = [
@@ -73,7 +77,6 @@ class Looks:
     def stop(self, wait_s: float = 3.0) -> None:
         with self._changed:
             self._stopping = True
-            self._pause.set()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(wait_s)
@@ -83,11 +86,10 @@ class Looks:
 
     def _feed(self) -> None:
         while not self._stopping:
-            began_s = time.monotonic()
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._waiting() < self._depth)
+                self._changed.wait_for(lambda: self._stopping or self._waiting() < self._allowed())
                 widest = max((len(asked.answers) for asked in self._between), default=1)
-                room = (self._depth - self._waiting()) // widest
+                room = (self._allowed() - self._waiting()) // widest
             for frame in self._mailbox.take(max(1, min(room, 8)), 0.2):
                 try:
                     asked = ask(self._batcher, frame, self._tiling(frame))
@@ -98,12 +100,17 @@ class Looks:
                 with self._changed:
                     self._between.append(asked)
                     self._changed.notify_all()
-            if self.share < 1:
-                self._pause.wait(min(2.0, (time.monotonic() - began_s) * (1 - self.share) / self.share))
 
     def _waiting(self) -> int:
         """Pictures between feeder and judge."""
         return sum(len(asked.answers) for asked in self._between)
+
+    def _allowed(self) -> int:
+        """Pictures that may be between feeder and judge now."""
+        now_s = self._clock.monotonic_s()
+        while self._answered and now_s - self._answered[0][0] > _FRESH_S:
+            self._answered.popleft()
+        return min(self._depth, max(_LEAST_DEPTH, sum(count for _at, count in self._answered)))
 
     def _tiling(self, frame: Frame) -> Tiling | None:
         analyser = self._analyser_of(frame.camera_id, frame.view_id)
@@ -119,7 +126,12 @@ class Looks:
                 self._changed.notify_all()
             frame = asked.frame
             try:
-                self._judge_one(frame, asked.result(_ANSWER_S))
+                with self.spent.on(Stage.DETECTOR):
+                    detections = asked.result(_ANSWER_S)
+                with self._changed:
+                    self._answered.append((self._clock.monotonic_s(), len(asked.answers)))
+                    self._changed.notify_all()
+                self._judge_one(frame, detections)
             except CancelledError:
                 self.failed += 1  # pushed out by newer looks; the batcher has counted it for its camera
             except (DetectorError, TimeoutError) as error:
@@ -132,5 +144,7 @@ class Looks:
     def _judge_one(self, frame: Frame, detections: Detections) -> None:
         analyser = self._analyser_of(frame.camera_id, frame.view_id)
         if analyser is not None:
-            self._done(analyser, frame, analyser.look(frame, detections))
+            with self.spent.on(Stage.RULES):
+                findings = analyser.look(frame, detections)
+            self._done(analyser, frame, findings)
             self.judged += 1

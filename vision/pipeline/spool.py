@@ -52,6 +52,10 @@ class Spool:
         """Findings on the bus that the hubs have not finished; raises StorageError."""
         return self._bus.waiting()
 
+    def oldest_s(self) -> float:
+        """How long the oldest of them has waited; raises StorageError."""
+        return self._bus.oldest_s()
+
     def flush_once(self) -> bool:
         """Send one batch; False when the bus refused it (it stays queued)."""
         with self._filled:

@@ -1,6 +1,7 @@
 """A worker: its cameras kept open, its looks judged, its findings sent; told what to watch by the board."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -22,16 +23,18 @@ from vision.pipeline.clips import ClipKeeper
 from vision.pipeline.draw import jpeg, shrunk
 from vision.pipeline.evidence import EvidenceRecorder
 from vision.pipeline.looks import Looks
+from vision.pipeline.pace import Pace, Tally
 from vision.pipeline.previews import Previews
+from vision.pipeline.spent import Stage
 from vision.pipeline.spool import Spool
 
 log = structlog.get_logger()
 
 _TICK_S = 1.0
+_HOLD_S = 1.0
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
-_AMPLE = 60_000  # findings that the hubs may be behind before looks get rarer: half a minute of a city
-_LEAST_SHARE = 0.1
+_STOP_WITHIN_S = 5.0
 _REFERENCE_PX = 480
 _HELD = Why("值班员正在转动摄像机", "an operator is turning the camera")
 
@@ -88,6 +91,10 @@ class Mailbox(Protocol):
 
     def rank(self, priorities: Mapping[str, int]) -> None: ...
 
+    def thin(self, share: float) -> None: ...
+
+    def tallies(self) -> Mapping[int, Tally]: ...
+
     def close(self) -> None: ...
 
 
@@ -115,8 +122,10 @@ class Board(Protocol):
         *,
         at: str,
         patrol: Mapping[str, Any] | None,
-        load: Mapping[str, float],
+        load: Mapping[str, Any],
     ) -> None: ...
+
+    def post_life(self, worker: str) -> None: ...
 
     def leave(self, worker: str) -> None: ...
 
@@ -153,7 +162,10 @@ class _Watched:
 
 @dataclass(slots=True)
 class Parts:
-    """What a worker is made of; app.py says which. Without `previews` watchers get the looks as they are taken."""
+    """What a worker is made of; app.py says which. Without `previews` watchers get the looks as they are taken.
+
+    `evidence_waiting`: files that the evidence store has not taken yet.
+    """
 
     clock: Clock
     board: Board
@@ -165,6 +177,7 @@ class Parts:
     batcher: Batcher
     make_analyser: Callable[[Camera, View], Analyser]
     previews: Previews | None = None
+    evidence_waiting: Callable[[], int] = lambda: 0
 
 
 @dataclass(slots=True)
@@ -182,24 +195,53 @@ class Worker:
     _memory_at_s: float = 0.0
     _away: bool = False
     _looks: Looks = field(init=False)
+    _pace: Pace = field(init=False)
     _evidence: EvidenceRecorder = field(init=False)
     _clips: ClipKeeper = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _leasing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._evidence = EvidenceRecorder(self.parts.blobs)
         self._clips = ClipKeeper(self.parts.watch.clip, self.parts.blobs)
-        self._looks = Looks(self.parts.mailbox, self.parts.batcher, self._analyser, self._judged)
+        parts = self.parts
+        self._looks = Looks(parts.mailbox, parts.batcher, self._analyser, self._judged)
+        self._pace = Pace(self.name, parts.clock, parts.spool, parts.mailbox, self._looks.spent)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         self.start()
+        holder = threading.Thread(target=self._hold_on, args=(stop,), name="leases", daemon=True)
+        holder.start()
         try:
             while not stop.is_set():
                 self.tick()
                 self.parts.clock.sleep(_TICK_S, stop)
         finally:
+            stop.set()
+            holder.join(_STOP_WITHIN_S)
             self.stop()
+
+    def _hold_on(self, stop: threading.Event) -> None:
+        """Renew leases and the sign of life beside the ticks, which take longer than either lasts on a slow Redis."""
+        while not stop.is_set():
+            try:
+                self.renew_leases()
+            except StorageError as error:
+                log.debug("leases_not_renewed", worker=self.name, reason=str(error))
+            self.parts.clock.sleep(_HOLD_S, stop)
+
+    def renew_leases(self) -> None:
+        """Of the cameras that are ours; raises StorageError."""
+        self.parts.board.post_life(self.name)
+        with self._leasing:
+            with self._lock:
+                mine = list(self._cameras)
+            fences = self.parts.leases.hold(mine)
+            with self._lock:
+                for key, fence in fences.items():
+                    if key in self._cameras:
+                        self._cameras[key].fence = fence
 
     def start(self) -> None:
         self.parts.spool.start()
@@ -229,6 +271,7 @@ class Worker:
 
     def tick(self) -> None:
         """Take over a changed registry, post health, answer who is watched and which cameras are wanted."""
+        self._pace.follow()
         try:
             self._follow_registry()
             now_s = self.parts.clock.now().timestamp()
@@ -286,7 +329,8 @@ class Worker:
             if self.parts.previews is not None:
                 self.parts.previews.follow(cameras)
         if gone:
-            self.parts.leases.release(gone)
+            with self._leasing:  # or they might just be renewed
+                self.parts.leases.release(gone)
             self.parts.board.forget_health(gone)
 
     def _analysers(self, camera: Camera, known: _Watched | None) -> dict[str, Analyser]:
@@ -339,7 +383,8 @@ class Worker:
         return None if watched is None else watched.analysers.get(view_id)
 
     def _judged(self, analyser: Any, frame: Frame, findings: list[Finding]) -> None:
-        kept = self._clips.keep(self._evidence.keep(analyser.view, frame, findings))
+        with self._looks.spent.on(Stage.EVIDENCE):
+            kept = self._clips.keep(self._evidence.keep(analyser.view, frame, findings))
         self.parts.spool.put(self._signed(frame.camera_id, kept))
         reference = analyser.take_reference()
         if reference is not None:
@@ -347,13 +392,15 @@ class Worker:
         shown = self.parts.previews is not None and self.parts.previews.shows(frame.camera_id)
         if frame.camera_id in self._asked_for and not shown:
             try:
-                self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
+                with self._looks.spent.on(Stage.REDIS):
+                    self.parts.board.post_look(frame.camera_id, jpeg(frame.image, quality=75))
             except StorageError as error:
                 log.warning("look_not_shown", camera=frame.camera_id, reason=str(error))
 
     def _show_reference(self, key: str, image: Image) -> None:
         try:
-            self.parts.board.post_reference(key, jpeg(shrunk(image, _REFERENCE_PX), quality=75))
+            with self._looks.spent.on(Stage.REDIS):
+                self.parts.board.post_reference(key, jpeg(shrunk(image, _REFERENCE_PX), quality=75))
         except StorageError as error:
             log.warning("reference_not_shown", view=key, reason=str(error))
 
@@ -374,23 +421,16 @@ class Worker:
         }
         rounds = self.parts.watch.rounds()
         patrol = None if rounds is None else plain(asdict(rounds))
-        self.parts.board.post_health(self.name, rows, at=now.isoformat(), patrol=patrol, load=self._pace())
+        self.parts.board.post_health(self.name, rows, at=now.isoformat(), patrol=patrol, load=self._load())
 
-    def _pace(self) -> dict[str, float]:
-        """Look more rarely while the hubs are behind, whatever keeps them: their database, their platforms, Redis."""
-        spool, looks = self.parts.spool, self._looks
-        behind = spool.behind()
-        share = 1.0 if behind <= _AMPLE else max(_LEAST_SHARE, _AMPLE / behind)
-        if (share < 1) != (looks.share < 1):
-            event = "looks_thinned" if share < 1 else "looks_resumed"
-            log.warning(event, worker=self.name, share=round(share, 2), findings_behind=behind)
-        looks.share = share
-        return {
-            "looks_share": round(share, 3),
-            "findings_behind": behind,
-            "findings_waiting": spool.waiting(),
-            "findings_dropped": spool.dropped,
-        }
+    def _load(self) -> dict[str, Any]:
+        """How much this worker looks, and what waits behind it."""
+        with self._lock:
+            views = Counter[int]()
+            for watched in self._cameras.values():
+                views[watched.camera.priority] += len(watched.analysers)
+        evidence = {"evidence_waiting": self.parts.evidence_waiting(), "evidence_lost": self._evidence.failures}
+        return {**self._pace.report(views), **evidence}
 
     def _view_trouble(self, camera_id: str) -> dict[str, str]:
         """A camera that sends pictures of no use says why where a dead one says why it is dead."""

@@ -67,7 +67,7 @@ class Board:
         at: str,
         capacity: float = 1.0,
         patrol: Mapping[str, Any] | None = None,
-        load: Mapping[str, float] | None = None,
+        load: Mapping[str, Any] | None = None,
     ) -> None:
         """`at`: ISO time; readers call a camera `unwatched` when it grows old. `capacity`: see cluster.shares.
 
@@ -82,6 +82,11 @@ class Board:
             pipe.hset(_PREFIX + "workers", worker, row)
             pipe.set(f"{_PREFIX}alive:{worker}", 1, px=int(_SILENT_S * 1000))
             pipe.execute()
+
+    def post_life(self, worker: str) -> None:
+        """The sign alone: a worker whose turns take long is not a dead one."""
+        with self._telling():
+            self._client.set(f"{_PREFIX}alive:{worker}", 1, px=int(_SILENT_S * 1000))
 
     def health(self) -> dict[str, dict[str, Any]]:
         with self._telling():
@@ -157,12 +162,11 @@ class Board:
             value: Any = self._client.get(f"{_PREFIX}look:{camera_id}")
             return value if value is None else bytes(value)
 
-    def want_looks(self, camera_ids: Iterable[str], *, until_s: float) -> None:
-        """Ask for a look at each camera before its turn, at the latest by `until_s` (Unix seconds)."""
-        wanted = dict.fromkeys(camera_ids, until_s)
-        if wanted:
+    def want_looks(self, until_s: Mapping[str, float]) -> None:
+        """Ask for a look at each camera before its turn, at the latest by its time (Unix seconds)."""
+        if until_s:
             with self._telling():
-                self._client.zadd(_PREFIX + "wanted", wanted)
+                self._client.zadd(_PREFIX + "wanted", dict(until_s))
 
     def take_wanted(self, camera_ids: Iterable[str], *, now_s: float) -> set[str]:
         """Those of our cameras that somebody wants a look at; each is told once."""

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 import structlog
 
+from vision.core.clock import SystemClock
 from vision.core.errors import StorageError
 from vision.core.findings import Finding
 from vision.core.registry import redact_url
@@ -103,6 +104,17 @@ class RedisBus:
                 pipe.xlen(stream)
             return sum(int(length) for length in pipe.execute())
 
+    def oldest_s(self) -> float:
+        """By the server's clock, which an entry's id begins with."""
+        with self._telling():
+            pipe = self._client.pipeline(transaction=False)
+            for stream in self._streams:
+                pipe.xrange(stream, count=1)
+            pipe.time()
+            *heads, (seconds, microseconds) = pipe.execute()
+            since_ms = [int(head[0][0].partition(b"-")[0]) for head in heads if head]
+            return max(0.0, seconds + microseconds / 1e6 - min(since_ms) / 1000) if since_ms else 0.0
+
     def close(self) -> None:
         self._client.close()
 
@@ -159,6 +171,7 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, Finding]] = deque()
+        self._since_s: dict[str, float] = {}
         self._unfinished: dict[str, Finding] = {}
         self._arrived = threading.Condition()
         self._count = 0
@@ -168,6 +181,7 @@ class MemoryBus:
             for finding in findings:
                 self._count += 1
                 self._waiting.append((str(self._count), finding))
+                self._since_s[str(self._count)] = SystemClock().monotonic_s()
             self._arrived.notify_all()
 
     def read(self, *, wait_s: float, limit: int) -> list[tuple[str, Finding]]:
@@ -190,10 +204,15 @@ class MemoryBus:
         with self._arrived:
             for key in delivery_ids:
                 self._unfinished.pop(key, None)
+                self._since_s.pop(key, None)
 
     def waiting(self) -> int:
         with self._arrived:
             return len(self._waiting) + len(self._unfinished)
+
+    def oldest_s(self) -> float:
+        with self._arrived:
+            return SystemClock().monotonic_s() - min(self._since_s.values()) if self._since_s else 0.0
 
     def close(self) -> None:
         """Nothing to release."""

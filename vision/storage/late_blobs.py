@@ -12,19 +12,24 @@ from vision.core.ports import BlobStore
 log = structlog.get_logger()
 _MOST_BYTES = 128 * 2**20
 _RETRY_S = 1.0
+_PATIENCE_S = 1.0
 
 
 class LateBlobs:
     """A blob store that waits for another one.
 
-    While that one answers, `put` writes through, so that whatever speaks of a file can rely on it. When it does not,
-    files are kept and written by a thread as soon as it does: the thread that judges looks never waits for an outage.
+    While that one answers, `put` returns when the file is written, so that whatever speaks of it can rely on it. When
+    it refuses, or takes longer than `patience_s`, files are kept and written by the thread as soon as may be: the
+    thread that judges looks waits neither for an outage nor for a slow store, but once.
     """
 
-    def __init__(self, blobs: BlobStore, clock: Clock, *, most_bytes: int = _MOST_BYTES) -> None:
-        self._blobs, self._clock, self._most = blobs, clock, most_bytes
+    def __init__(
+        self, blobs: BlobStore, clock: Clock, *, most_bytes: int = _MOST_BYTES, patience_s: float = _PATIENCE_S
+    ) -> None:
+        self._blobs, self._clock, self._most, self._patience_s = blobs, clock, most_bytes, patience_s
         self._waiting: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
+        self._late = False
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="late-evidence", daemon=True)
@@ -33,22 +38,18 @@ class LateBlobs:
     def put(self, key: str, data: bytes, *, media_type: str) -> None:
         """Raises StorageError when the store is away and as much as may wait is waiting."""
         with self._changed:
-            away = bool(self._waiting)
-        if not away:
-            try:
-                self._blobs.put(key, data, media_type=media_type)
-            except StorageError as error:
-                log.warning("evidence_waits", reason=str(error))
-            else:
+            if key not in self._waiting:
+                if self._bytes + len(data) > self._most:
+                    raise StorageError(f"evidence store is away and {self._bytes / 2**20:.0f} MiB wait for it already")
+                self._waiting[key] = (data, media_type)
+                self._bytes += len(data)
+                self._changed.notify_all()
+            if self._late:
                 return
-        with self._changed:
-            if key in self._waiting:
-                return
-            if self._bytes + len(data) > self._most:
-                raise StorageError(f"evidence store is away and {self._bytes / 2**20:.0f} MiB wait for it already")
-            self._waiting[key] = (data, media_type)
-            self._bytes += len(data)
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: key not in self._waiting or self._late, self._patience_s)
+            if key in self._waiting and not self._late:
+                self._late = True
+                log.warning("evidence_waits", reason=f"the store took longer than {self._patience_s:g} s")
 
     def get(self, key: str) -> bytes:
         with self._changed:
@@ -67,7 +68,7 @@ class LateBlobs:
         self._blobs.delete(key)
 
     def waiting(self) -> int:
-        """Files that wait for the store."""
+        """Files that wait for the store; of one that answers, those being written now."""
         with self._changed:
             return len(self._waiting)
 
@@ -97,11 +98,18 @@ class LateBlobs:
             key, (data, media_type) = next(iter(self._waiting.items()))
         try:
             self._blobs.put(key, data, media_type=media_type)
-        except StorageError:
+        except StorageError as error:
+            with self._changed:
+                if not self._late:
+                    log.warning("evidence_waits", reason=str(error))
+                self._late = True
+                self._changed.notify_all()
             return False
         with self._changed:
             if self._waiting.pop(key, None) is not None:
                 self._bytes -= len(data)
-            if not self._waiting:
+            if not self._waiting and self._late:
+                self._late = False
                 log.info("evidence_written", last=key)
+            self._changed.notify_all()
         return True

@@ -16,6 +16,7 @@ from vision.api.routes.cameras import camera_items
 from vision.api.routes.workers import worker_items
 from vision.core.errors import StorageError
 from vision.core.incidents import DeliveryStatus
+from vision.core.pressure import Cause
 from vision.storage.tables import IncidentRow, OutboxRow
 
 router = APIRouter(tags=["health"])
@@ -83,6 +84,7 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
         cameras.labels(state).set(count)
     workers.set(_reporting(hub, now))
     _load(hub, registry)
+    _pressure(hub, registry)
     listeners.set(hub.services.feed.listeners)
     head.set(hub.services.feed.head)
     return registry
@@ -108,3 +110,14 @@ def _load(hub: Context, registry: CollectorRegistry) -> None:
             share.labels(name).set(load["looks_share"])
             spool.labels(name).set(load["findings_waiting"])
             behind.set(load["findings_behind"])
+
+
+def _pressure(hub: Context, registry: CollectorRegistry) -> None:
+    """What is slow, and how much each class of cameras is looked at."""
+    slow = Gauge("streetward_slow", "1 while this is slow or away", ("cause",), registry=registry)
+    made = Gauge("streetward_class_looks_share", "Share of looks judged", ("priority",), registry=registry)
+    state = hub.services.pressure()
+    for cause in Cause:
+        slow.labels(cause.value).set(any(one.cause is cause for one in state.slow))
+    for pace in state.classes:
+        made.labels(str(pace.priority)).set(pace.share)

@@ -171,6 +171,9 @@ from vision.api.wire.incidents import (
 from vision.api.wire.incidents import (
     WitnessItem as WitnessItem,
 )
+from vision.api.wire.pressure import (
+    PressureState as PressureState,
+)
 from vision.api.wire.speakers import (
     SpeakerChange as SpeakerChange,
 )

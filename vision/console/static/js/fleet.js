@@ -2,7 +2,7 @@
 
 import { del, patch, put } from "./api.js";
 import { button, fill, h } from "./dom.js";
-import { t, when } from "./i18n.js";
+import { lasted, t, when, words } from "./i18n.js";
 import { compareViews } from "./compare.js";
 import { openDiscovery } from "./discovery.js";
 import { reasonOf, stateColour, stateName } from "./labels.js";
@@ -26,6 +26,7 @@ class Fleet {
     this.picked = new Set();
     this.search = h("input", { class: "input s", type: "search", placeholder: t("search_camera"), "aria-label": t("search_camera"), oninput: () => this.paint() });
     this.summary = h("div", { class: "line wrap" });
+    this.pressure = h("section", { class: "pressure-box small", role: "status", id: "pressure-box", hidden: true });
     this.dots = h("div", { class: "dots", "aria-hidden": "true" });
     this.bulk = h("div", { class: "line wrap" });
     this.list = new VirtualList({ make: () => this.makeRow(), show: (row, camera) => this.showRow(row, camera), label: t("fleet") });
@@ -35,17 +36,21 @@ class Fleet {
         button(t("export_csv"), { iconName: "down", kind: "s", onclick: () => this.exportCsv() }),
         app.actions.may("registry:write") && button(t("find_cameras"), { iconName: "search", kind: "s", onclick: () => openDiscovery(app) }),
         app.actions.may("registry:write") && button(t("import_csv"), { iconName: "plus", kind: "s", onclick: () => this.importCsv() })),
-      this.summary, this.dots, this.bulk),
+      this.pressure, this.summary, this.dots, this.bulk),
       h("div", { class: "fleet-head tiny muted" }, ["", t("camera"), t("place"), t("status"), t("reason"), t("last_seen"), t("fps"), t("open_alerts"), ""].map((name) => h("span", {}, name))),
       h("div", { class: "list-wrap" }, this.list.element));
     this.onCameras = () => this.paint();
     app.store.addEventListener("cameras", this.onCameras);
+    this.onPressure = () => this.paintPressure();
+    app.store.addEventListener("pressure", this.onPressure);
+    this.paintPressure();
     this.list.element.addEventListener("click", (event) => this.click(event));
     this.paint();
   }
 
   close() {
     this.app.store.removeEventListener("cameras", this.onCameras);
+    this.app.store.removeEventListener("pressure", this.onPressure);
   }
 
   paint() {
@@ -61,6 +66,17 @@ class Fleet {
       .sort((a, b) => rank[stateColour(a.state)] - rank[stateColour(b.state)] || (a.id < b.id ? -1 : 1));
     this.list.set(this.shown);
     this.paintBulk();
+  }
+
+  // What is slow and since when, and how often each class of cameras is looked at meanwhile.
+  paintPressure() {
+    const state = this.app.pressure;
+    this.pressure.hidden = !state?.summary;
+    if (this.pressure.hidden) return;
+    fill(this.pressure, h("b", {}, words(state.summary)),
+      h("ul", {}, state.slow.map((s) => h("li", {}, `${words(s.name)} · ${words(s.why)} · ${t("slow_since", { time: when(s.since), lasted: lasted(s.since) })}`))),
+      h("div", { class: "line wrap" }, state.classes.map((c) => h("span", { class: `chip ${c.looks_share < 0.9 ? "amber" : "green"}` },
+        t(c.every_s === null ? "class_unseen" : "class_pace", { name: words(c.name), n: c.views, s: c.every_s, p: Math.round(c.looks_share * 100) })))));
   }
 
   paintBulk() {

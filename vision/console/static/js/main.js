@@ -3,7 +3,7 @@
 import { del, get, put, setCsrf } from "./api.js";
 import { Actions } from "./actions.js";
 import { button, fill, h, icon } from "./dom.js";
-import { lang, setLanguage, t } from "./i18n.js";
+import { lang, setLanguage, t, words } from "./i18n.js";
 import { chime } from "./sound.js";
 import { Shift } from "./shift.js";
 import { Store } from "./store.js";
@@ -20,6 +20,7 @@ import { wallPage } from "./wall.js";
 import { zonesPage } from "./zones.js";
 
 const CAMERAS_EVERY_MS = 3000;
+const PRESSURE_EVERY_MS = 3000;
 const PAGES = [
   { name: "queue", path: /^\/console\/(?:queue(?:\/([^/]+))?)?$/, home: "/console/", iconName: "queue", open: queuePage },
   { name: "wall", path: /^\/console\/wall$/, home: "/console/wall", iconName: "wall", scope: "evidence:read", open: wallPage },
@@ -40,6 +41,7 @@ class App {
     this.actions = new Actions(this);
     this.cameras = new Map();
     this.leave = null;
+    this.pressure = null;
     this.sound = localStorage.getItem("sound") !== "off";
     this.shift = new Shift();
     this.page = h("main", { class: "page", id: "page", tabindex: "-1" });
@@ -62,6 +64,8 @@ class App {
     this.shift.begin();
     this.loadCameras();
     setInterval(() => this.loadCameras(), CAMERAS_EVERY_MS);
+    this.loadPressure();
+    setInterval(() => this.loadPressure(), PRESSURE_EVERY_MS);
     await this.store.start().catch(fail);
   }
 
@@ -90,6 +94,7 @@ class App {
       h("h1", {}, this.me.console.name),
       h("span", { class: "line small", id: "link-state", data: { state } }, h("i", { class: `dot ${state === "live" ? "green" : "red"}` }), t(state)),
       h("a", { class: "line small muted optional", href: "/console/fleet", id: "camera-state" }, h("i", { class: `dot ${bad.length ? "amber" : "green"}` }), bad.length ? t("cameras_bad", { n: bad.length }) : t("cameras_ok", { n: cameras.length })),
+      this.pressure?.summary && h("a", { class: "chip amber clip pressure", href: "/console/fleet", id: "pressure", title: words(this.pressure.summary) }, words(this.pressure.summary)),
       h("span", { class: "grow" }),
       this.me.by === "loopback" && h("span", { class: "chip amber optional" }, t("loopback")),
       h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
@@ -114,6 +119,15 @@ class App {
       this.paintTop();
       this.store.dispatchEvent(new CustomEvent("cameras"));
     } catch (error) { if (error.status) fail(error); }
+  }
+
+  // Told from the hub's memory: it answers when the cameras' list, which needs the database, does not.
+  async loadPressure() {
+    try {
+      this.pressure = await get("/pressure", { quiet: true });
+      this.paintTop();
+      this.store.dispatchEvent(new CustomEvent("pressure"));
+    } catch { /* told beside the line's state */ }
   }
 
   async signOut() {

@@ -67,4 +67,5 @@ export const EN = {
   take_away: "Take away", daily_report: "Daily report", daily_hint: "A page for the city and one for each district; made every morning, and whenever asked for.", day: "Day", in_language: "Language", download: "Download", still_open_n: "{n} still open", p90_gone: "nine of ten within {time}", per_camera_day: "per camera and day", spoken_n: "spoken {n} times", worst_cameras: "Cameras with most false alarms", per_day: "A day", speaker_effect: "Loudspeakers' effect", put_right: "Put right", free_words: "Own words", 
   export_trend: "By day", export_type: "By type", export_district: "By district", export_grid: "By grid", export_shop: "By shop", export_zone: "By zone", export_camera: "By camera", export_hour: "By hour", export_bay: "Bike bays", export_incidents: "Every incident",
   false_alarms_tile: "False alarms",
+  slow_since: "since {time}, for {lasted}", class_pace: "{name} ({n} views): every {s} s, {p}% of looks made", class_unseen: "{name} ({n} views): not looked at lately",
 };

@@ -67,4 +67,5 @@ export const ZH = {
   take_away: "导出", daily_report: "日报", daily_hint: "全市一页,各城区各一页;每天早上自动生成,也可随时查看。", day: "日期", in_language: "语言", download: "下载", still_open_n: "未结 {n}", p90_gone: "九成在 {time} 内", per_camera_day: "每路每天", spoken_n: "喊话 {n} 次", worst_cameras: "误报最多的摄像机", per_day: "每天", speaker_effect: "喊话效果", put_right: "整改", free_words: "自由喊话", 
   export_trend: "每日", export_type: "分类型", export_district: "分城区", export_grid: "网格", export_shop: "商户", export_zone: "区域", export_camera: "摄像机", export_hour: "时段", export_bay: "停车位", export_incidents: "逐条警情",
   false_alarms_tile: "误报",
+  slow_since: "{time} 起，已 {lasted}", class_pace: "{name}（{n} 个画面）：每 {s} 秒看一次，完成 {p}%", class_unseen: "{name}（{n} 个画面）：近期没有检查",
 };
