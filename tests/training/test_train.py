@@ -42,6 +42,20 @@ def go(recipe: Recipe, out: Path) -> Run:
     return run
 
 
+def test_a_street_branch_that_is_not_held_is_left_alone(recipe_file: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    recipe = recipe.model_copy(update={"distil": recipe.distil.model_copy(update={"share": 0.0})})
+    run = new_run(recipe, tmp_path / "out")
+    photographs = open_photographs(recipe, read_split(recipe.data.garbage, "train"), [])
+    run.begin_stage(recipe.stages[1])
+    record = run.step(recipe.stages[1], next(iter(batches(photographs, 6, recipe, range(1), 0))))
+    assert set(record) == {"detect", "norm"}
+    for ours, theirs in zip(run.net.street.parameters(), run.teacher.street.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    backbones = zip(run.net.backbone.parameters(), run.teacher.backbone.parameters(), strict=True)
+    assert any(not torch.equal(ours, theirs) for ours, theirs in backbones)
+
+
 def test_steps_lower_the_loss_and_hold_the_street_branch(recipe_file: Path, tmp_path: Path) -> None:
     recipe = read_recipe(recipe_file)
     stage = recipe.stages[1].model_copy(update={"learning_rate": 0.001})
