@@ -63,7 +63,7 @@ def restore(
     """Bring a backup back: into an empty place, unless --replace is given. The hub must not run."""
     from vision.app.up import locked
     from vision.backup.archive import Archive
-    from vision.backup.run import CONFIG_MEMBER
+    from vision.backup.run import CONFIG_MEMBER, give_to_folders_owner
     from vision.backup.run import restore as bring_back
     from vision.config.schema import load
 
@@ -74,6 +74,8 @@ def restore(
         return
     if not config.exists():
         found.extract(CONFIG_MEMBER, config)
+        config.chmod(0o640)  # readable by its folder's group: the service's, where deploy/systemd is followed
+        give_to_folders_owner(config)
         print(f"{config}: taken from the archive")
     city = load(config)
     with locked(city):

@@ -1,6 +1,7 @@
 """`vision backup` and `vision restore`: what goes into the archive and where it comes back to."""
 
 import mimetypes
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -146,6 +147,14 @@ def _key(city: CityConfig, archive: Archive) -> None:
         made.unlink(missing_ok=True)
         archive.extract(_KEY, made)
         made.rename(city.data / "links.key")
+        give_to_folders_owner(city.data / "links.key")
+
+
+def give_to_folders_owner(path: Path) -> None:
+    """What root brings back is for the service, which runs as somebody else: its folder's owner and group get it."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _models(city: CityConfig, archive: Archive) -> None:
