@@ -42,7 +42,7 @@ def test_a_picture_that_does_not_open_is_named(recipe_file: Path) -> None:
     recipe = read_recipe(recipe_file)
     broken = recipe.data.garbage.parent / "train/images/3.png"
     broken.write_bytes(b"no picture")
-    with pytest.raises(ConfigError, match="should be a photograph that OpenCV can read") as caught:
+    with pytest.raises(ConfigError, match="not a photograph that can be read; expected a whole") as caught:
         open_photographs(recipe, read_split(recipe.data.garbage, "train"), [])
     assert str(broken) in str(caught.value)
 

@@ -185,7 +185,10 @@ def _break_labels(folder: Path) -> None:
         (lambda folder: shutil.rmtree(folder / "train/images"), r"train/images, where there are no photographs"),
         (lambda folder: shutil.rmtree(folder / "valid/labels"), r"no photograph of `val` has a label"),
         (_break_labels, r"0\.txt:1: class 9 is not one of the 3 that the set names"),
-        (lambda folder: (folder / "train/images/3.png").write_bytes(b""), r"3\.png: should be a photograph"),
+        (
+            lambda folder: (folder / "train/images/3.png").write_bytes(b""),
+            r"3\.png: not a photograph that can be read; expected",
+        ),
         (lambda folder: shutil.rmtree(folder / "cutouts/garbage_bag"), r"cutouts/garbage_bag: should hold cut-outs"),
     ],
     ids=["missing", "empty", "no photographs", "no labels", "wrong label", "empty photograph", "no cut-outs"],
