@@ -22,6 +22,7 @@ NAMES = (
     "pressure",
     "tiling",
     "twins",
+    "change",
 )
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
