@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tests.pipeline.streets import FakeBoard, frame
-from vision.core.frames import Image
+from vision.core.frames import Frame, Image
 from vision.core.registry import Camera, SourceKind
 from vision.pipeline.previews import LONGEST_PX, Previews
 from vision.streams.mailbox import Mailbox
@@ -27,6 +27,13 @@ class FakeStreams:
 
     def stop(self) -> None:
         self.open = []
+
+
+class Silence:
+    """A mailbox to which nothing comes, and that is not waited for."""
+
+    def take(self, limit: int, wait_s: float) -> list[Frame]:
+        return []
 
 
 @dataclass
@@ -100,3 +107,19 @@ def test_a_patrolled_camera_is_opened_only_to_be_watched(clock: ManualClock) -> 
     rig.board.wanted = {"gate"}
     rig.previews().once()
     assert [(camera.kind, camera.url) for camera in rig.streams.open] == [(SourceKind.LIVE, PLAIN.url)]
+
+
+def test_a_gateway_is_not_asked_for_more_streams_than_it_may_have_open(clock: ManualClock) -> None:
+    rig = Rig(clock, SMALL)
+    previews = replace(rig.previews(), mailbox=Silence())
+    cameras = [replace(SMALL, id=f"c{number}", gateway="nvr") for number in range(9)]
+    previews.follow([*cameras, replace(SMALL, id="elsewhere", url="rtsp://other/Streaming/Channels/101")])
+    rig.board.wanted = {"elsewhere", *(camera.id for camera in cameras)}
+    most, seen = 0, set[str]()
+    for _ in range(400):
+        previews.once()
+        clock.advance(0.4)
+        opened = {camera.id for camera in rig.streams.open}
+        most, seen = max(most, len(opened - {"elsewhere"})), seen | opened
+    assert most == previews.turns.at_once
+    assert seen == rig.board.wanted, "and still every one is shown in turn"

@@ -38,6 +38,7 @@ from vision.streams.mailbox import Mailbox
 from vision.streams.patrol import Patrol, PatrolLimits
 from vision.streams.ptz import OnvifSteering
 from vision.streams.supervisor import Supervisor
+from vision.streams.turns import Turns
 from vision.streams.visits import PatrolRunner, Visitor
 from vision.streams.watch import Watch
 
@@ -111,8 +112,8 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
                 watch=watch,
                 batcher=exchange if shadow is None else shadow,
                 make_analyser=analyser,
-                previews=_previews(clock, board, watch),
                 evidence_waiting=blobs.waiting,
+                previews=_previews(clock, board, watch, city),
             ),
         )
         exchange.switched = running.renew
@@ -199,13 +200,14 @@ def _watch(city: CityConfig, clock: Clock, mailbox: Mailbox) -> Watch:
     return Watch(Supervisor(clock, source, mailbox), PatrolRunner(clock, mailbox, visitor, Patrol(limits)), steering)
 
 
-def _previews(clock: Clock, board: Board, watch: Watch) -> Previews:
-    mailbox = Mailbox()
+def _previews(clock: Clock, board: Board, watch: Watch, city: CityConfig) -> Previews:
+    mailbox, rounds = Mailbox(), city.streams.patrol
 
     def source(camera: Camera, session: int) -> FrameSource:
         return open_source(camera, clock, session=session, look_px=LONGEST_PX)
 
-    return Previews(clock, board, watch.glance, Supervisor(clock, source, mailbox), mailbox)
+    turns = Turns(at_once=rounds.gateway_running, opens_per_s=rounds.gateway_opens_per_s)
+    return Previews(clock, board, watch.glance, Supervisor(clock, source, mailbox), mailbox, turns)
 
 
 def require_model(city: CityConfig) -> None:

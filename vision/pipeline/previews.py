@@ -12,7 +12,9 @@ from vision.core.errors import ConfigError, StorageError
 from vision.core.frames import Frame, Image
 from vision.core.registry import Camera, SourceKind
 from vision.pipeline.draw import jpeg
+from vision.streams.patrol import gateway_of
 from vision.streams.substream import sub_stream
+from vision.streams.turns import Turns
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ class Previews:
     Attributes:
         glance: the newest picture of a camera's open stream, at most so many pixels; None when nothing new came.
         streams, mailbox: where small streams are opened, and where their pictures arrive.
+        turns: how many of them a gateway has open for people who watch.
     """
 
     clock: Clock
@@ -58,6 +61,7 @@ class Previews:
     glance: Callable[[str, int], Image | None]
     streams: Streams
     mailbox: Mailbox
+    turns: Turns = field(default_factory=Turns)
     _cameras: Mapping[str, Camera] = field(default_factory=dict)
     _opened: dict[str, Camera] = field(default_factory=dict)
     _came_s: dict[str, float] = field(default_factory=dict)
@@ -122,6 +126,8 @@ class Previews:
             small = self._shown(camera)
             if small is not None:
                 wanted[key] = small
+        turn = self.turns.share({key: gateway_of(ours[key]) for key in wanted}, self.clock.monotonic_s())
+        wanted = {key: small for key, small in wanted.items() if key in turn}
         if wanted != self._opened:
             self.streams.apply(wanted.values())
             self._opened = wanted
