@@ -3,6 +3,9 @@
 Ours (static modules over the API) and the same queue as a NiceGUI table, each served by a process of its own and
 watched by the same browser, one after the other in one run. An alert's id carries the time of its commit, so the page
 itself tells how late it shows.
+
+`--soak SECONDS` watches ours alone: for each new alert an old one ends, somebody walks through the list all the while,
+and what the page holds (heap, elements, listeners, each after a collection) has to stay what it was.
 """
 
 import argparse
@@ -22,6 +25,9 @@ from benchmarks import harness
 from benchmarks.harness import Result, at_least, at_most, cpu_seconds
 
 CHROMIUM = "/usr/bin/chromium"
+SAMPLES = 10
+STEP_S = 3.0
+WARM_S = 60.0
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 WATCH = """() => {
   window.late = [];
@@ -42,6 +48,8 @@ WATCH = """() => {
 
 
 def run(args: argparse.Namespace) -> list[Result]:
+    if args.soak:
+        return soak(args.alerts, args.rate, args.soak)
     seconds = 15.0 if args.quick else args.seconds
     results = []
     for kind in args.pages:
@@ -85,6 +93,51 @@ def measure(kind: str, alerts: int, rate: float, seconds: float) -> list[Result]
         Result(f"{kind}_browser_blocked_share", blocked_ms / 1000 / seconds, "of time"),
         Result(f"{kind}_kbytes_per_alert", (sum(received) - bytes_before) / 1000 / expected, "kB"),
     ]  # fmt: skip
+
+
+def soak(alerts: int, rate: float, seconds: float) -> list[Result]:
+    from playwright.sync_api import sync_playwright
+
+    with serving("ours", alerts, rate) as (port, process), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        protocol = page.context.new_cdp_session(page)
+        protocol.send("Performance.enable")
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_selector(".row[data-id]")
+        for name in ("steady", "go"):
+            (Path(process.args[-1]) / name).touch()  # type: ignore[index, arg-type]
+        walk(page, WARM_S)  # every picture size, listener and cache has been made once
+        held = [holds(protocol)]
+        for _ in range(SAMPLES):
+            walk(page, seconds / SAMPLES)
+            held.append(holds(protocol))
+            print(" ".join(f"{name} {value:g}" for name, value in held[-1].items()), file=sys.stderr)
+        browser.close()
+    first, last = held[0], {name: min(one[name] for one in held[-3:]) for name in held[0]}
+    return [
+        Result("soak_s", seconds, "s"),
+        Result("soak_heap_mb", first["heap_mb"], "MB"),
+        at_most("soak_heap_growth_mb", last["heap_mb"] - first["heap_mb"], "MB", 2.0),
+        Result("soak_nodes", first["nodes"], "elements"),
+        at_most("soak_nodes_growth", last["nodes"] - first["nodes"], "elements", 300),
+        Result("soak_listeners", first["listeners"], "listeners"),
+        at_most("soak_listeners_growth", last["listeners"] - first["listeners"], "listeners", 30),
+    ]
+
+
+def walk(page: Any, seconds: float) -> None:
+    """To the next alert every few seconds, and back to the top now and then."""
+    for step in range(max(1, round(seconds / STEP_S))):
+        page.keyboard.press("Home" if step % 20 == 19 else "j")
+        page.wait_for_timeout(STEP_S * 1000)
+
+
+def holds(protocol: Any) -> dict[str, float]:
+    """What the page holds after a collection."""
+    protocol.send("HeapProfiler.collectGarbage")
+    told = {one["name"]: one["value"] for one in protocol.send("Performance.getMetrics")["metrics"]}
+    return {"heap_mb": told["JSHeapUsedSize"] / 1e6, "nodes": told["Nodes"], "listeners": told["JSEventListeners"]}
 
 
 def browser_cpu_s() -> float:
@@ -167,9 +220,15 @@ def serve_ours(alerts: int, rate: float, folder: Path) -> None:
     server.start()
     print(server.port, flush=True)
     ids = new_ids()
+    oldest = iter(range(alerts))
     for _ in beats(rate, folder):
         with city.database.transaction() as session:
             write(session, next(ids), city.clock.now(), told=True)
+            if (folder / "steady").exists() and (ended := next(oldest, None)) is not None:
+                row = session.get_one(IncidentRow, f"i-{ended:013}")
+                row.status, row.ended_at, row.updated_at = "rectified", city.clock.now(), city.clock.now()
+                row.version += 1
+                session.add(AlertRow(incident_id=row.id, kind="rectified", at=city.clock.now(), payload={}))
 
 
 def serve_nicegui(alerts: int, rate: float, folder: Path) -> None:
@@ -238,6 +297,9 @@ def extend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alerts", type=int, default=5000, help="open alerts at the start")
     parser.add_argument("--rate", type=float, default=20, help="new alerts a second")
     parser.add_argument("--seconds", type=float, default=300, help="how long they come")
+    parser.add_argument(
+        "--soak", type=float, default=0.0, metavar="SECONDS", help="watch what our page holds for so long"
+    )
     parser.add_argument("--pages", nargs="+", default=["ours", "nicegui"], choices=["ours", "nicegui"])
 
 
