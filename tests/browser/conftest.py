@@ -59,6 +59,7 @@ def open_page(chromium: Any, server: ApiServer) -> Iterator[Callable[..., Any]]:
 
     def tell(message: Any) -> None:
         expected = any(part in message.text for part in ("ERR_CONNECTION_REFUSED", "status of 422"))
+        expected = expected or "gone.jpg" in message.location["url"]
         if message.type == "error" and not expected:
             troubles.append(message.text)
 

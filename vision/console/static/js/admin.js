@@ -7,7 +7,7 @@ import { models } from "./admin-models.js";
 import { phrases } from "./admin-phrases.js";
 import { button, fill, h } from "./dom.js";
 import { t, when } from "./i18n.js";
-import { TYPES } from "./labels.js";
+import { TYPES, actionName } from "./labels.js";
 import { ask, fail, toast } from "./toast.js";
 
 const ROLES = ["viewer", "operator", "supervisor", "engineer", "admin"];
@@ -63,7 +63,7 @@ async function audit(body, app, wanted = {}, cursor = null, before = []) {
   const items = [...before, ...page.items];
   const filter = (name) => h("input", { class: "input s", placeholder: t(name), "aria-label": t(name), value: wanted[name] ?? "", onchange: (e) => audit(body, app, { ...wanted, [name]: e.target.value.trim() }).catch(fail) });
   fill(body, h("div", { class: "line wrap table-tools" }, filter("actor"), filter("action"), filter("subject")),
-    table(["time", "actor", "action", "subject", "reason", ""], items.map((e) => row(when(e.at, { date: "full" }), e.actor, e.action, h("span", { class: "mono tiny" }, e.subject), e.reason, h("span", { class: "mono tiny muted clip detail", title: JSON.stringify(e.detail) }, JSON.stringify(e.detail) === "{}" ? "" : JSON.stringify(e.detail))))),
+    table(["time", "actor", "action", "subject", "reason", ""], items.map((e) => row(h("span", { class: "nowrap" }, when(e.at, { date: "full" })), e.actor, h("div", {}, actionName(e.action), actionName(e.action) !== e.action && h("div", { class: "mono tiny muted" }, e.action)), h("span", { class: "mono tiny" }, e.subject), e.reason, h("span", { class: "mono tiny muted clip detail", title: JSON.stringify(e.detail) }, JSON.stringify(e.detail) === "{}" ? "" : JSON.stringify(e.detail))))),
     page.next_cursor && button(t("more"), { onclick: () => audit(body, app, wanted, page.next_cursor, items).catch(fail) }));
 }
 

@@ -26,10 +26,25 @@ function append(element, children) {
   }
 }
 
+// Puts new children in; who was on one of the old ones with the keyboard is on its successor afterwards.
 export function fill(element, ...children) {
+  const back = focusIn(element);
   element.replaceChildren();
   append(element, children);
+  back?.();
   return element;
+}
+
+// Takes note of what in the element has the focus; the answer gives it back to that, or to what stands in its place.
+export function focusIn(element) {
+  const focused = document.activeElement;
+  if (!focused || focused === element || !element.contains(focused)) return null;
+  const path = [];
+  for (let at = focused; at !== element; at = at.parentNode) path.unshift([...at.parentNode.children].indexOf(at));
+  return () => {
+    const next = focused.isConnected ? focused : path.reduce((at, index) => at?.children[index], element);
+    if (next?.tagName === focused.tagName) next.focus({ preventScroll: true });
+  };
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -165,7 +165,7 @@ class Fleet {
   }
 
   async importCsv() {
-    const file = h("input", { type: "file", accept: ".csv,text/csv", class: "input", required: true });
+    const file = h("input", { type: "file", accept: ".csv,text/csv", class: "input", required: true, "aria-label": t("import_csv") });
     const chosen = await ask(t("import_csv"), h("div", { class: "stack" }, h("p", { class: "small muted" }, t("import_hint")), h("code", { class: "mono small" }, IMPORTED.join(",")), file), { okLabel: t("import_csv"), read: () => file.files[0] });
     if (!chosen) return;
     const [first, ...rows] = parseCsv(await chosen.text());

@@ -36,7 +36,7 @@ export function historyPage(app, page) {
     const open = () => app.go(`/console/incidents/${item.id}`);
     return h("tr", { class: "clickable", onclick: open }, h("td", {}, picture && h("img", { class: "mini", src: evidenceUrl(picture.id, { width: 160, reason: "history" }), alt: "", loading: "lazy" })),
       h("td", {}, h("a", { href: `/console/incidents/${item.id}` }, kindName(item))), h("td", {}, statusChip(item.status)), h("td", {}, [item.place, app.cameraName(item.camera_id)].filter(Boolean).join(" · ")),
-      h("td", {}, when(item.began_at, { date: "full" })), h("td", {}, lasted(item.began_at, item.ended_at)), h("td", {}, item.verdict ? t(`verdict_${item.verdict}`) : "—"), h("td", {}, item.case ? caseChip(item.case) : "—"));
+      h("td", { class: "nowrap" }, when(item.began_at, { date: "full" })), h("td", {}, lasted(item.began_at, item.ended_at)), h("td", {}, item.verdict ? t(`verdict_${item.verdict}`) : "—"), h("td", {}, item.case ? caseChip(item.case) : "—"));
   };
   const paintHead = () => {
     const select = (name, all, options) => h("select", { class: "input s", "aria-label": t(name), onchange: (e) => { wanted[name] = e.target.value; history.replaceState(null, "", `/console/history${query(wanted)}`); load(true); } }, h("option", { value: "" }, all), options.map(([value, label]) => h("option", { value, selected: wanted[name] === value }, label)));

@@ -31,6 +31,12 @@ export function when(iso, { date = "auto" } = {}) {
   return date === "full" ? `${at.getFullYear()}-${day} ${time}` : `${day} ${time.slice(0, 5)}`;
 }
 
+// How far a zone (this machine's, if none is named) is from UTC now: "UTC+8".
+export function offset(timeZone = undefined) {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZone, timeZoneName: "shortOffset" }).formatToParts(new Date());
+  return parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+}
+
 export function lasted(fromIso, toIso = null) {
   const seconds = Math.max(0, Math.round((new Date(toIso ?? Date.now()) - new Date(fromIso)) / 1000));
   if (seconds < 60) return t("seconds", { n: seconds });

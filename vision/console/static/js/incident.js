@@ -1,12 +1,14 @@
 // One incident in full: pictures before and after, why it was raised, its story, case and comments.
 
 import { evidenceUrl, get, post } from "./api.js";
-import { button, fill, h } from "./dom.js";
+import { button, fill, focusIn, h } from "./dom.js";
 import { lasted, t, when, words } from "./i18n.js";
-import { caseChip, colourChip, kindName, picked, statusChip } from "./labels.js";
+import { actorName, caseChip, colourChip, kindName, picked, statusChip } from "./labels.js";
 import { miniMap } from "./minimap.js";
 import { zoomable } from "./picture.js";
 import { fail, toast } from "./toast.js";
+
+const VERBS = ["confirm", "reject", "speak", "file", "undo"];
 
 export class IncidentView {
   // `wide`: the page of its own; else the pane beside the queue.
@@ -17,6 +19,7 @@ export class IncidentView {
     this.item = null;
     this.detail = null;
     this.role = null;
+    this.kept = new Map();
     this.element = h("article", { class: `incident ${wide ? "alone" : ""}`, "aria-live": "off" });
     this.clear();
   }
@@ -31,7 +34,7 @@ export class IncidentView {
     const same = this.item?.id === item.id;
     if (same && this.item.version === item.version && this.item.updated_at === item.updated_at && this.detail) return;
     this.item = item;
-    if (!same) { this.detail = null; this.role = null; this.paint(); }
+    if (!same) { this.detail = null; this.role = null; this.kept = new Map(); this.paint(); }
     try {
       const detail = await get(`/incidents/${item.id}`);
       if (this.item?.id !== item.id) return;
@@ -46,7 +49,15 @@ export class IncidentView {
 
   paint() {
     const item = this.item;
+    const back = focusIn(this.element); // before the parts are made: what is kept moves into the new ones
     fill(this.element, this.head(item), this.pictures(item), this.bar(item), this.clip(), this.facts(item));
+    back?.();
+  }
+
+  // The same element at every painting of this alert: a zoomed picture, a half-written comment, a sound stay as they are.
+  keep(name, make) {
+    if (!this.kept.has(name)) this.kept.set(name, make());
+    return this.kept.get(name);
   }
 
   head(item) {
@@ -65,7 +76,7 @@ export class IncidentView {
     const shown = this.role ? all.find((e) => e.id === this.role) ?? found : found;
     const alt = t("picture_alt", { type: kindName(item), place: item.place });
     const figure = (evidence, caption) => h("figure", {},
-      evidence ? zoomable(evidenceUrl(evidence.id), alt) : h("div", { class: "picture missing" }, t("picture_missing")),
+      evidence ? this.keep(`${caption} ${evidence.id}`, () => zoomable(evidenceUrl(evidence.id), alt)) : h("div", { class: "picture missing" }, t("picture_missing")),
       h("figcaption", { class: "tiny muted" }, caption, evidence && ` · ${when(evidence.captured_at, { date: "full" })}`));
     return h("div", {},
       h("div", { class: after ? "pictures pair" : "pictures" },
@@ -128,7 +139,7 @@ export class IncidentView {
       h("section", {}, h("h2", { class: "sub" }, t("story")), detail ? this.story(detail) : null,
         detail && detail.announcements.length > 0 && [h("h2", { class: "sub" }, t("announcements")), h("ul", {}, detail.announcements.map((a) =>
           h("li", { class: "small" }, `${when(a.at)} · ${a.speaker_id} · ${t(`outcome_${a.outcome}`)} ${a.text} ${words(a.reason)}`,
-            ["spoken", "stopped"].includes(a.outcome) && h("audio", { controls: true, preload: "none", src: `/api/v1/announcements/${a.id}/audio` }))))],
+            ["spoken", "stopped"].includes(a.outcome) && this.keep(`sound-${a.id}`, () => h("audio", { controls: true, preload: "none", src: `/api/v1/announcements/${a.id}/audio`, "aria-label": `${t("audio")} ${when(a.at)}` })))))],
         h("h2", { class: "sub" }, t("comments")), this.comments(detail)));
   }
 
@@ -158,17 +169,18 @@ export class IncidentView {
   story(detail) {
     return h("ol", { class: "story" }, detail.log.map((entry) => h("li", { id: `step-${entry.seq}` },
       h("a", { class: "step", href: `/console/incidents/${this.item.id}#step-${entry.seq}` }, h("time", { class: "mono tiny", datetime: entry.wall_at, title: entry.wall_at }, when(entry.wall_at))),
-      h("div", {}, h("div", { class: "line wrap" }, statusChip(entry.to_status), h("span", { class: "tiny faint" }, entry.actor)), h("p", { class: "small" }, words(entry.text))))));
+      h("div", {}, h("div", { class: "line wrap" }, statusChip(entry.to_status), h("span", { class: "tiny faint", title: entry.actor }, actorName(entry.actor, this.app))), h("p", { class: "small" }, words(entry.text))))));
   }
 
   comments(detail) {
-    const text = h("input", { class: "input grow", maxlength: "2000", placeholder: t("add_comment"), "aria-label": t("add_comment") });
+    const text = this.keep("comment", () => h("input", { class: "input grow", maxlength: "2000", placeholder: t("add_comment"), "aria-label": t("add_comment") }));
     const send = async (event) => {
       event.preventDefault();
       if (!text.value.trim()) return;
       try {
         const comment = await post(`/incidents/${this.item.id}/comments`, { text: text.value.trim() });
         this.detail.comments.push(comment);
+        text.value = "";
         this.paint();
       } catch (error) { fail(error); }
     };
@@ -194,7 +206,9 @@ export function incidentPage(app, page, id) {
   if (!app.cameras.size) app.store.addEventListener("cameras", named);
   const keys = (event) => {
     const action = app.actionKey(event);
-    if (action && view.detail) { event.preventDefault(); app.run(action, view.detail); }
+    if (!VERBS.includes(action) || !view.detail) return; // the others move about in a list; here those keys scroll
+    event.preventDefault();
+    app.run(action, view.detail);
   };
   document.addEventListener("keydown", keys);
   return () => { app.store.removeEventListener("cameras", named); app.store.removeEventListener("alert", follow); document.removeEventListener("keydown", keys); };

@@ -23,6 +23,20 @@ export const stateName = (state) => { const key = `state_${state}`; const name =
 export const colourChip = (colour) => colour && h("span", { class: `chip ${colour === "yellow" ? "amber" : colour}` }, t(colour));
 export const picked = (item, ...roles) => roles.map((role) => item.evidence.findLast?.((e) => e.role === role) ?? [...item.evidence].reverse().find((e) => e.role === role)).find(Boolean);
 
+// Who did a step: a camera by its name, anything else by what it is; a person's own name stays.
+export function actorName(actor, app) {
+  const [kind, ...rest] = actor.split(":"), name = rest.join(":");
+  if (kind === "camera") return `${t("camera")} ${app.cameraName(name)}`;
+  const key = `actor_${kind}`, word = t(key);
+  return word === key ? actor : [word, name].filter(Boolean).join(" ");
+}
+
+// What the audit log calls an action, in words; what has none keeps its own name.
+export function actionName(action) {
+  const key = `audit_${action}`, word = t(key);
+  return word === key ? action : word;
+}
+
 // A worker's reason as "view: 中文 / English": the part in the reader's language; any other reason as it is.
 export function reasonOf(camera) {
   const both = /^(.*?)([^:]*[\u4e00-\u9fff][^/]*) \/ (.+)$/u.exec(camera.reason);

@@ -3,7 +3,7 @@
 import { del, get, put, setCsrf } from "./api.js";
 import { Actions } from "./actions.js";
 import { button, fill, h, icon } from "./dom.js";
-import { lang, setLanguage, t, words } from "./i18n.js";
+import { lang, offset, setLanguage, t, when, words } from "./i18n.js";
 import { chime } from "./sound.js";
 import { Shift } from "./shift.js";
 import { Store } from "./store.js";
@@ -47,6 +47,7 @@ class App {
     this.page = h("main", { class: "page", id: "page", tabindex: "-1" });
     this.nav = h("nav", { class: "nav", "aria-label": "Streetward" });
     this.top = h("header", { class: "top" });
+    this.clock = h("time", { class: "small mono optional" });
   }
 
   async start() {
@@ -58,6 +59,10 @@ class App {
     this.store.addEventListener("reset", () => { this.paintTop(); this.paintNav(); });
     this.store.addEventListener("alert", (event) => this.onAlert(event.detail));
     addEventListener("popstate", () => this.open());
+    // A file that is gone leaves a plain field, not the browser's torn picture; rows are used again for others.
+    for (const name of ["load", "error"]) document.addEventListener(name, (event) => { if (event.target.tagName === "IMG") event.target.classList.toggle("lost", name === "error"); }, true);
+    this.tick();
+    setInterval(() => this.tick(), 1000);
     addEventListener("signed-out", () => location.replace(`/console/login?next=${encodeURIComponent(location.pathname)}`));
     document.addEventListener("click", (event) => this.followLink(event));
     this.open();
@@ -72,6 +77,11 @@ class App {
   dress() {
     setLanguage(localStorage.getItem("language") || this.me.settings.language || this.me.console.language);
     document.documentElement.dataset.theme = localStorage.getItem("theme") || this.me.settings.theme || this.me.console.theme;
+  }
+
+  // Every time on every page is this clock's.
+  tick() {
+    this.clock.textContent = `${when(new Date().toISOString(), { date: "never" })} ${offset()}`;
   }
 
   paintFrame() {
@@ -96,6 +106,8 @@ class App {
       h("a", { class: "line small muted optional", href: "/console/fleet", id: "camera-state" }, h("i", { class: `dot ${bad.length ? "amber" : "green"}` }), bad.length ? t("cameras_bad", { n: bad.length }) : t("cameras_ok", { n: cameras.length })),
       this.pressure?.summary && h("a", { class: "chip amber clip pressure", href: "/console/fleet", id: "pressure", title: words(this.pressure.summary) }, words(this.pressure.summary)),
       h("span", { class: "grow" }),
+      this.clock,
+      offset() !== offset(this.me.console.time_zone) && h("span", { class: "chip amber optional", title: t("zone_differs_hint") }, t("zone_differs", { zone: offset(this.me.console.time_zone) })),
       this.me.by === "loopback" && h("span", { class: "chip amber optional" }, t("loopback")),
       h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
       button("", { iconName: this.sound ? "bell" : "mute", kind: "flat square", title: t("sound"), onclick: () => { this.sound = !this.sound; localStorage.setItem("sound", this.sound ? "on" : "off"); this.paintTop(); } }),
@@ -182,6 +194,9 @@ class App {
     this.leave = null;
     const found = PAGES.map((p) => ({ p, match: p.path.exec(location.pathname) })).find((x) => x.match);
     const { p, match } = found ?? { p: PAGES[0], match: [] };
+    // Who came by a link inside the page goes on at the top of the next one; with the focus there, keys scroll it.
+    const { activeElement } = document;
+    if (this.current !== p.name && (activeElement === document.body || this.page.contains(activeElement))) this.page.focus({ preventScroll: true });
     this.current = p.name;
     this.page.className = "page";
     this.page.scrollTop = 0;

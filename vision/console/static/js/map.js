@@ -29,6 +29,7 @@ class CityMap {
     this.layers = new Set(JSON.parse(localStorage.getItem("mapLayers") || '["incidents","cameras","speakers","bays"]'));
     this.types = new Set(TYPES);
     this.heatDays = 7;
+    this.heatHours = [0, 24]; // of the day, from and to; over midnight where the first is the later
     this.heat = [];
     this.speakers = [];
     this.grids = [];
@@ -257,8 +258,9 @@ class CityMap {
 
   drawHeat(g) {
     const radius = 34;
-    for (const [lon, lat, type] of this.heat) {
-      if (!this.types.has(type)) continue;
+    const [from, to] = this.heatHours;
+    for (const [lon, lat, type, hour] of this.heat) {
+      if (!this.types.has(type) || !(from < to ? hour >= from && hour < to : hour >= from || hour < to)) continue;
       const [x, y] = this.screen([lon, lat]);
       if (x < -radius || y < -radius || x > this.width + radius || y > this.height + radius) continue;
       const glow = g.createRadialGradient(x, y, 0, x, y, radius);
@@ -361,18 +363,24 @@ class CityMap {
     let cursor = null;
     do {
       const page = await get(`/incidents${query({ since, limit: 1000, cursor })}`).catch(() => ({ items: [], next_cursor: null }));
-      for (const item of page.items) if (item.longitude !== null && !["suspected", "lapsed", "rejected"].includes(item.status)) found.push([item.longitude, item.latitude, item.type]);
+      for (const item of page.items) if (item.longitude !== null && !["suspected", "lapsed", "rejected"].includes(item.status)) found.push([item.longitude, item.latitude, item.type, new Date(item.began_at).getHours()]);
       cursor = page.next_cursor;
     } while (cursor && found.length < MOST_HEAT);
     this.heat = found;
     this.schedule();
   }
 
+  hourSelect(end, name) {
+    return h("select", { class: "input s", "aria-label": t(name), onchange: (e) => { this.heatHours[end] = Number(e.target.value); this.draw(); } },
+      Array.from({ length: 24 }, (_, i) => i + end).map((hour) => h("option", { value: hour, selected: this.heatHours[end] === hour }, `${String(hour).padStart(2, "0")}:00`)));
+  }
+
   paintPanel() {
     const toggle = (set, name, after) => { set.has(name) ? set.delete(name) : set.add(name); localStorage.setItem("mapLayers", JSON.stringify([...this.layers])); this.paintPanel(); this.draw(); after?.(); };
     fill(this.panel, h("div", { class: "line wrap" }, LAYERS.map((name) => button(t(`layer_${name}`), { kind: "s", pressed: this.layers.has(name), onclick: () => toggle(this.layers, name, () => { this.loadHeat(); this.loadBays(); }) }))),
       h("div", { class: "line wrap" }, TYPES.map((type) => button(t(type), { kind: "s", pressed: this.types.has(type), onclick: () => toggle(this.types, type) }))),
-      this.layers.has("heat") && h("div", { class: "line" }, HEAT_DAYS.map((n) => button(t("last_days", { n }), { kind: "s", pressed: this.heatDays === n, onclick: () => { this.heatDays = n; this.paintPanel(); this.loadHeat(); } }))));
+      this.layers.has("heat") && h("div", { class: "line wrap" }, HEAT_DAYS.map((n) => button(t("last_days", { n }), { kind: "s", pressed: this.heatDays === n, onclick: () => { this.heatDays = n; this.paintPanel(); this.loadHeat(); } })),
+        h("label", { class: "line small muted" }, t("heat_hours"), this.hourSelect(0, "from"), "–", this.hourSelect(1, "to"))));
   }
 }
 

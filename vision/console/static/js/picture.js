@@ -1,6 +1,6 @@
 // A picture that can be zoomed with the wheel, moved by dragging and set back by a double click.
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { t } from "./i18n.js";
 
 const MOST = 12;
@@ -48,6 +48,6 @@ export function zoomable(src, alt, overlay = null) {
     else if (event.key === "-") zoom(0.8, frame.clientWidth / 2, frame.clientHeight / 2);
   });
   image.addEventListener("load", () => frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight));
-  image.addEventListener("error", () => frame.classList.add("missing"));
+  image.addEventListener("error", () => { frame.classList.add("missing"); fill(frame, t("picture_missing")); });
   return frame;
 }

@@ -53,7 +53,7 @@ class Queue {
     const { store } = this.app;
     this.handlers = {
       alert: (event) => this.onAlert(event.detail),
-      reset: () => { this.paintFilters(); this.refresh(); },
+      reset: () => { this.paintFilters(); this.openAsked(); this.refresh(); },
       judged: (event) => this.onJudged(event.detail.id),
       unjudged: (event) => { this.hidden.delete(event.detail.id); this.refresh(); this.select(event.detail.id); },
       cameras: () => { this.paintFilters(); this.list.paint(); },
@@ -74,6 +74,13 @@ class Queue {
     document.removeEventListener("keydown", this.onKey);
     clearInterval(this.ticker);
     if (this.claimed) this.app.actions.claim({ id: this.claimed }, false);
+  }
+
+  // The alert that the address names, once it is known; when it is over, what is first in the list.
+  openAsked() {
+    if (!this.selected || this.view.item) return;
+    if (this.app.store.incidents.has(this.selected)) this.select(this.selected);
+    else if (this.app.store.complete) this.selected = null;
   }
 
   fits(item) {
@@ -183,6 +190,7 @@ class Queue {
     const index = this.shown.findIndex((row) => row.id === id);
     if (index >= 0) this.list.reveal(index);
     this.list.paint();
+    this.list.element.setAttribute("aria-activedescendant", `row-${id}`);
     this.view.show(item);
     if (claim && this.filters.tab === "unread") this.reading.add(id);
     if (claim) this.app.shift.open(id);
@@ -221,7 +229,7 @@ class Queue {
   makeRow() {
     const part = (tag, cls) => h(tag, { class: cls });
     const row = h("div", { class: "row", role: "row" },
-      h("i", { class: "edge", "aria-hidden": "true" }), h("div", { class: "thumb-box", role: "gridcell" }, h("img", { class: "thumb", alt: "", width: "136", height: "76", decoding: "async" })),
+      h("i", { class: "edge", "aria-hidden": "true" }), h("div", { class: "thumb-box", role: "gridcell", data: { none: t("picture_missing") } }, h("img", { class: "thumb", alt: "", width: "136", height: "76", decoding: "async" })),
       h("div", { class: "row-text", role: "gridcell" }, h("div", { class: "line" }, part("b", "row-title clip"), part("span", "row-new"), part("span", "row-status")),
         part("div", "row-place clip"), part("div", "row-time tiny muted clip")),
       h("div", { class: "row-acts", role: "gridcell" },
@@ -239,6 +247,7 @@ class Queue {
     if (row.dataset.key === key) return;
     row.dataset.key = key;
     row.dataset.id = item.id;
+    row.id = `row-${item.id}`;
     row.className = `row g${item.gravity}${late(item) ? " late" : ""}`;
     row.querySelector(".row-title").textContent = kindName(item);
     row.querySelector(".row-place").textContent = [item.place, this.app.cameraName(item.camera_id)].filter(Boolean).join(" · ");
@@ -248,7 +257,10 @@ class Queue {
     const image = row.querySelector(".thumb");
     const picture = picked(item, "annotated", "original");
     const src = picture ? evidenceUrl(picture.id, { width: 160, reason: "queue" }) : "";
-    if (image.getAttribute("src") !== src) src ? image.setAttribute("src", src) : image.removeAttribute("src");
+    if ((image.getAttribute("src") ?? "") !== src || !src) {
+      image.classList.toggle("lost", !src);
+      src ? image.setAttribute("src", src) : image.removeAttribute("src");
+    }
     image.alt = t("picture_alt", { type: kindName(item), place: item.place });
   }
 

@@ -23,6 +23,7 @@ export function statisticsPage(app, page) {
   const since = () => new Date(Date.now() - days * 86400e3).toISOString();
 
   const load = async () => {
+    if (!figures) fill(body, h("p", { class: "muted", role: "status" }, t("counting")));
     try {
       [figures, effect] = await Promise.all([get(`/statistics${query({ since: since() })}`), get(`/statistics/loudspeakers${query({ since: since() })}`).catch(() => null)]);
       paint();

@@ -12,6 +12,7 @@ export class Store extends EventTarget {
     super();
     this.incidents = new Map();
     this.state = "connecting";
+    this.complete = false; // whether the whole list has been read once
     this.stream = null;
     this.lastArrival = 0; // ms from commit to here, of the newest alert
   }
@@ -36,6 +37,7 @@ export class Store extends EventTarget {
       limit = PAGE;
     } while (cursor);
     for (const id of [...this.incidents.keys()]) if (!found.has(id)) this.incidents.delete(id);
+    this.complete = true;
     this.dispatchEvent(new CustomEvent("reset"));
   }
 

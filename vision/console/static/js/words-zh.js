@@ -68,4 +68,7 @@ export const ZH = {
   export_trend: "每日", export_type: "分类型", export_district: "分城区", export_grid: "网格", export_shop: "商户", export_zone: "区域", export_camera: "摄像机", export_hour: "时段", export_bay: "停车位", export_incidents: "逐条警情",
   false_alarms_tile: "误报",
   slow_since: "{time} 起，已 {lasted}", class_pace: "{name}（{n} 个画面）：每 {s} 秒看一次，完成 {p}%", class_unseen: "{name}（{n} 个画面）：近期没有检查",
+  heat_hours: "时段", counting: "正在统计…", zone_differs: "城市时区 {zone}", zone_differs_hint: "页面时间按本机时区显示,与城市所在时区不同。",
+  actor_operator: "值班员", actor_platform: "平台", actor_timer: "定时", actor_ladder: "处置流程", actor_key: "密钥", actor_hub: "系统",
+  audit_announced: "喊话", audit_camera_changed: "修改摄像机", audit_camera_let_go: "交还云台", audit_camera_removed: "删除摄像机", audit_camera_turned: "转动云台", audit_cameras_searched: "搜索摄像机", audit_delivery_dropped: "放弃推送", audit_delivery_filed: "登记平台已有案件", audit_delivery_resent: "重新推送", audit_evidence_seen: "查看证据", audit_key_made: "新建密钥", audit_key_revoked: "吊销密钥", audit_link_made: "生成一次性链接", audit_muted: "静音或解除", audit_phrase_changed: "修改用语", audit_phrase_recorded: "录制用语", audit_phrase_reset: "还原用语", audit_recording_removed: "删除录音", audit_speaker_changed: "修改喇叭", audit_speaker_stopped: "停止喊话", audit_suppression_added: "新增免扰时段", audit_suppression_ended: "结束免扰时段", audit_talked: "实时对讲", audit_user_added: "添加人员", audit_user_changed: "修改人员", audit_view_accepted: "接受新画面",
 };
