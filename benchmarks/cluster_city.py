@@ -20,8 +20,9 @@ from sqlalchemy import select
 
 from benchmarks.cluster_street import Setup, Street
 from benchmarks.cluster_wires import Wires
+from tests.servers.ports import free_port
 from tests.servers.postgresql import PostgreSQLServer
-from tests.servers.redis import RedisServer, free_port
+from tests.servers.redis import RedisServer
 from tests.servers.seaweedfs import BUCKET, SeaweedServer
 from vision.sandbox.platform import SECRET, SandboxPlatform
 from vision.storage.database import Database

@@ -23,8 +23,9 @@ from sqlalchemy import func, select
 from benchmarks import harness
 from benchmarks.harness import Result, at_least, at_most
 from benchmarks.hub_city import City, cameras
+from tests.servers.ports import free_port
 from tests.servers.postgresql import PostgreSQLServer
-from tests.servers.redis import RedisServer, free_port
+from tests.servers.redis import RedisServer
 from vision.core.clock import SystemClock
 from vision.core.errors import StorageError
 from vision.core.findings import Finding, FindingState

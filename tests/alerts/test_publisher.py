@@ -17,6 +17,7 @@ import pytest
 
 from tests.api.city import City, make_city
 from tests.conftest import absent
+from tests.servers.ports import free_port
 from vision.alerts.feed import Alert
 from vision.alerts.publisher import Publisher
 from vision.alerts.sinks import build_publishers, topic
@@ -114,9 +115,7 @@ def broker(tmp_path: Path) -> Iterator[int]:
     if program is None:
         absent("needs Debian's mosquitto: apt-get install mosquitto")
     assert program is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = tmp_path / "mosquitto.conf"
     settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {'root'}\n", encoding="utf-8")
     process = subprocess.Popen([program, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -125,11 +124,11 @@ def broker(tmp_path: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_for(port: int) -> None:
-    for _ in range(100):
+    for _ in range(1000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
@@ -157,14 +156,14 @@ def test_a_real_broker_passes_alerts_on(city: City, broker: int) -> None:
     listener.on_message = on_message
     listener.connect("127.0.0.1", broker)
     listener.loop_start()
-    assert subscribed.wait(10)
+    assert subscribed.wait(60)
     config = PublishConfig.model_validate({"mqtt": {"city": {"host": "127.0.0.1", "port": broker}}})
     publisher = build_publishers(config, "http://hub", city.services.feed, city.database, city.clock)[0]
     publisher.run_once()
     city.raise_incident("i-1")
     city.services.feed.pump()
     assert publisher.run_once() == 1
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     listener.loop_stop()
     assert heard[0][0] == "streetward/alerts/东城/bike_misparked"
     assert heard[0][1]["incident"]["id"] == "i-1"

@@ -2,14 +2,14 @@
 
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.alerts.peers import free_port, needs
+from tests.alerts.peers import needs
 from tests.alerts.test_audio import tone
+from tests.servers.ports import free_port, wait_for_udp
 from vision.alerts.audio import Audio
 from vision.alerts.chime import chime
 from vision.alerts.g711 import Law
@@ -30,7 +30,7 @@ CLIP = chime().then(tone(600, rate_hz=16000, duration_s=0.4)).scaled(0.6)
     ("host", "codec", "payload_type"), [("127.0.0.1", "PCMU", 0), ("127.0.0.1", "PCMA", 8), ("239.192.7.7", "PCMU", 0)]
 )
 def test_ffmpeg_receives_what_was_sent(tmp_path: Path, host: str, codec: str, payload_type: int) -> None:
-    ffmpeg, port = needs("ffmpeg", "ffmpeg"), free_port()
+    ffmpeg, port = needs("ffmpeg", "ffmpeg"), free_port(room=2)
     ttl = "/8" if host.startswith("239") else ""
     sdp = f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 {host}{ttl}\nt=0 0\nm=audio {port} RTP/AVP {payload_type}\n"
     (tmp_path / "horn.sdp").write_text(sdp)
@@ -40,14 +40,14 @@ def test_ffmpeg_receives_what_was_sent(tmp_path: Path, host: str, codec: str, pa
     options = (("codec", codec.lower()), ("interface", "127.0.0.1"))
     driver = open_speaker(Speaker("horn", "rtp", f"rtp://{host}:{port}", options=options), SystemClock())
     with subprocess.Popen(command) as receiver:
-        time.sleep(0.7)  # it says nothing when it is ready
+        assert wait_for_udp(port, port + 1, group=host if ttl else ""), "it listens for the sound and for its reports"
         # ffmpeg swallows the packet or two by which it learns of the stream, and what the goodbye overtakes.
-        padded = Audio.silence(0.1, 16000).then(CLIP).then(Audio.silence(0.1, 16000))
+        padded = Audio.silence(0.1, 16000).then(CLIP).then(Audio.silence(0.5, 16000))
         proof = driver.play(padded, threading.Event())
-        receiver.wait(10)  # the goodbye ends it
+        receiver.wait(60)  # the goodbye ends it
     heard = Audio((np.fromfile(tmp_path / "heard.s16", "<i2") / 32768).astype(np.float32), 8000)
     sent = CLIP.resampled(8000)
-    assert proof.detail["packets"] == 95
+    assert proof.detail["packets"] == 115
     assert find(sent, heard).score > 0.999
 
 

@@ -28,7 +28,7 @@ def serving(city: City) -> Iterator[ApiServer]:
 
 def calling(server: ApiServer) -> httpx.Client:
     """The administrator's program."""
-    return httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": key_of("admin")}, timeout=30)
+    return httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"X-API-Key": key_of("admin")}, timeout=60)
 
 
 @pytest.fixture

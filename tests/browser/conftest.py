@@ -67,7 +67,7 @@ def open_page(chromium: Any, server: ApiServer) -> Iterator[Callable[..., Any]]:
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", tell)
         page.goto(f"http://127.0.0.1:{server.port}{path}")
@@ -80,7 +80,7 @@ def open_page(chromium: Any, server: ApiServer) -> Iterator[Callable[..., Any]]:
     assert troubles == []
 
 
-def until(page: Any, expression: str, *, tries: int = 150) -> None:
+def until(page: Any, expression: str, *, tries: int = 600) -> None:
     """Wait until a JavaScript expression is true; the page's own policy forbids Playwright's way, which evaluates."""
     for _ in range(tries):
         if page.evaluate(expression):

@@ -234,7 +234,7 @@ def test_signing_in_by_link_and_password(tmp_path: Path, chromium: Any) -> None:
     server.start()
     context = chromium.new_context()
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     try:
         base = f"http://127.0.0.1:{server.port}"
         token = app.state.context.accounts.first_link()

@@ -160,7 +160,7 @@ def test_a_hub_that_restarts_under_the_page(city: City, server: ApiServer, open_
     again = ApiServer(app, city.services.feed, port=port)
     again.start()
     try:
-        page.wait_for_selector("[data-state=live]", timeout=20_000)
+        page.wait_for_selector("[data-state=live]", timeout=60_000)
         page.wait_for_selector(".row[data-id=i-1]")
         city.raise_incident("i-2")
         page.wait_for_selector(".row[data-id=i-2]")

@@ -68,7 +68,7 @@ def test_a_held_button_is_heard_at_the_camera(city: City, horn: Path, speaking_c
     server.start()
     try:
         page = speaking_chromium.new_page(viewport={"width": 1440, "height": 1000})
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.goto(f"http://127.0.0.1:{server.port}/console/wall")
         page.locator(".tile").first.hover()
         page.locator(".tile").first.get_by_title("对讲").click()

@@ -57,7 +57,7 @@ def example_draft(reference: str = "ref-1", *, asked_at: Any = EPOCH) -> CaseDra
 
 
 def connect(
-    kind: str, url: str, clock: Clock, *, overrides: Mapping[str, Any] | None = None, timeout_s: float = 5
+    kind: str, url: str, clock: Clock, *, overrides: Mapping[str, Any] | None = None, timeout_s: float = 60
 ) -> CasePlatform:
     values = platform_values(kind, url) | {"timeout_s": timeout_s} | dict(overrides or {})
     config: PlatformConfig = TypeAdapter(PlatformConfig).validate_python(values)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cases.examples import connect, example_draft
+from tests.streams.waiting import eventually
 from vision.cases.platform import CaseChange, CasePlatform, ChangeKind, Promise
 from vision.core.clock import SystemClock
 from vision.core.errors import Rejected, RetryLater
@@ -37,6 +38,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def platform(kind: str, served: tuple[SandboxPlatform, str], sandbox: SandboxPlatform) -> Iterator[CasePlatform]:
+    platform = connect(kind, served[1], SystemClock(), timeout_s=60)
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def impatient(kind: str, served: tuple[SandboxPlatform, str], sandbox: SandboxPlatform) -> Iterator[CasePlatform]:
     platform = connect(kind, served[1], SystemClock(), timeout_s=1)
     yield platform
     platform.close()
@@ -105,10 +113,9 @@ def test_still_there_sends_it_back_to_work(platform: CasePlatform, kind: str, sa
         ({"down": True}, (False, 0)),
         ({"fail_share": 1.0}, (True, 0)),
         ({"lose_answer_share": 1.0}, (True, 1)),
-        ({"hang_share": 1.0, "hang_s": 1.5}, (True, 1)),
         ({"malformed_share": 1.0}, (True, 1)),
     ],
-    ids=["down", "fails", "hangs up", "times out", "malformed"],
+    ids=["down", "fails", "hangs up", "malformed"],
 )
 def test_every_fault_says_what_is_known_of_the_outcome(
     platform: CasePlatform, kind: str, sandbox: SandboxPlatform, faults: dict[str, Any], outcome: tuple[bool, int]
@@ -120,6 +127,18 @@ def test_every_fault_says_what_is_known_of_the_outcome(
         platform.file(draft(kind, f"fault {sorted(faults)}"))
     assert (caught.value.outcome_unknown, sandbox.cases.count() - before) == outcome
     assert (caught.value.after_s == 1) is ("down" in faults)
+
+
+def test_an_answer_that_comes_too_late_leaves_the_outcome_unknown(
+    impatient: CasePlatform, kind: str, sandbox: SandboxPlatform
+) -> None:
+    impatient.check()
+    before = sandbox.cases.count()
+    sandbox.faults.change({"hang_share": 1.0, "hang_s": 3})
+    with pytest.raises(RetryLater) as caught:
+        impatient.file(draft(kind, "late"))
+    assert caught.value.outcome_unknown
+    assert eventually(lambda: sandbox.cases.count() - before == 1)
 
 
 def test_a_refusal_carries_its_words(platform: CasePlatform, kind: str, sandbox: SandboxPlatform) -> None:

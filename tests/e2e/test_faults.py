@@ -25,7 +25,7 @@ def up(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "city.yaml").write_text(text)
     return subprocess.run(
         [sys.executable, "-m", "vision", "up", "--config", str(tmp_path / "city.yaml")],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"},
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
 
 

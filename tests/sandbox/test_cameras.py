@@ -6,9 +6,10 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.servers.ports import free_port
 from vision.core.errors import NotThereError
 from vision.sandbox.camera_footage import demo_clip, street_clip
-from vision.sandbox.cameras import CameraServer, clips_in, free_port
+from vision.sandbox.cameras import CameraServer, clips_in
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +36,12 @@ def test_generated_clip_has_the_bitrate_it_says(folder: Path) -> None:
 
 
 def test_killed_and_restarted_on_the_same_port(folder: Path) -> None:
-    server = CameraServer(folder)
+    server = CameraServer(folder, port=free_port())
     port = 0
     for _ in range(3):
         server.start()
         port = port or server.port
-        with av.open(server.url(clips_in(folder)[0]), options={"rtsp_transport": "tcp"}, timeout=10) as container:
+        with av.open(server.url(clips_in(folder)[0]), options={"rtsp_transport": "tcp"}, timeout=60) as container:
             assert len(list(islice(container.demux(video=0), 3))) == 3
             server.stop()
     assert server.port == port
@@ -61,7 +62,7 @@ def test_as_a_process_of_its_own(folder: Path) -> None:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
-            with av.open(url, options={"rtsp_transport": "tcp"}, timeout=10) as container:
+            with av.open(url, options={"rtsp_transport": "tcp"}, timeout=60) as container:
                 assert container.streams.video[0].width == 320
         finally:
             process.kill()

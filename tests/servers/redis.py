@@ -8,18 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-_UP_LIMIT_S = 20.0
+from tests.servers.ports import free_port
+
+_UP_LIMIT_S = 60.0
 
 
 def available() -> bool:
     """Whether Debian's redis-server is installed."""
     return shutil.which("redis-server") is not None
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class RedisServer:

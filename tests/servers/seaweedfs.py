@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from tests.servers.redis import free_port
+from tests.servers.ports import free_port
 
 _UP_LIMIT_S = 40.0
 BUCKET = "evidence"

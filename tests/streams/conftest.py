@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.ports import free_port
 from vision.sandbox.camera_footage import street_clip
 from vision.sandbox.cameras import CameraServer
 
@@ -20,5 +21,5 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cameras(footage: Path) -> Iterator[CameraServer]:
-    with CameraServer(footage) as server:
+    with CameraServer(footage, port=free_port()) as server:  # the same again after a stop
         yield server

@@ -86,7 +86,7 @@ def test_unplugged_camera_reconnects_by_itself(cameras: CameraServer) -> None:
     try:
         assert eventually(lambda: supervisor.health()["c"].state is CameraState.LIVE)
         cameras.stop()
-        assert eventually(lambda: supervisor.health()["c"].state is CameraState.RECONNECTING, within_s=10)
+        assert eventually(lambda: supervisor.health()["c"].state is CameraState.RECONNECTING)
         cameras.start()
         assert eventually(lambda: supervisor.health()["c"].state is CameraState.LIVE)
         assert supervisor.health()["c"].reconnects >= 1

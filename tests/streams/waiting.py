@@ -9,7 +9,7 @@ from vision.core.frames import Frame
 from vision.core.ports import FrameSource
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
     """Whether the condition came true in time."""
     deadline_s = time.monotonic() + within_s
     while not condition():

@@ -208,6 +208,7 @@ class ReplayServer:
             if not client.backlog:
                 client.backlog += data
         except OSError:
+            self._hear(client)  # whoever hangs up says so first, and a goodbye that came is still there to be read
             self._drop(client)
 
     def _accept(self) -> None:

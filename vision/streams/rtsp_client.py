@@ -19,6 +19,7 @@ from vision.streams.sdp import VideoTrack, video_track
 _MOST_HEADER_BYTES = 64 * 1024
 _MOST_BODY_BYTES = 256 * 1024
 _REDIRECTS = 3
+_UNREAD_PIECES = 64
 _AGENT = "streetward"
 
 
@@ -89,6 +90,11 @@ class RtspClient:
                 sock.setblocking(False)
                 sock.send(self._rendered("TEARDOWN", self._control, {"Session": self.session}))
             sock.shutdown(socket.SHUT_RDWR)
+            # To close with packets unread resets the connection (RFC 1122, 4.2.2.13), and a camera that meets the reset
+            # at its next packet may never read the goodbye.
+            for _ in range(_UNREAD_PIECES):
+                if not sock.recv(65536):
+                    break
         sock.close()
 
     def _describe(self) -> tuple[Reply, str]:

@@ -1,10 +1,8 @@
 """Independent devices to speak to, started for a test and stopped after it."""
 
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import absent
+from tests.servers.ports import free_port, wait_for_udp
 from vision.alerts.audio import Audio
 
 HERE = Path(__file__).parent
@@ -44,16 +43,6 @@ def needs(command: str, package: str) -> str:
     if path is None:
         absent(f"needs {command} (apt install {package})")
     return str(path)
-
-
-def free_port() -> int:
-    """A UDP port nobody uses now; an even one, as RTP likes them."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port % 2 == 0:
-            return port
 
 
 _BARESIP = """\
@@ -104,27 +93,15 @@ def sipp(folder: Path, *steps: str) -> Iterator[tuple[str, "subprocess.Popen[byt
     scenario = folder / "scenario.xml"
     scenario.write_text('<?xml version="1.0"?>\n<scenario name="horn">\n' + "\n".join(steps) + "\n</scenario>\n")
     for _attempt in range(5):
-        port = free_port()
-        arguments = ["-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-m", "1", "-nostdin", "-timeout", "20s"]
-        arguments += ["-timeout_error", "-mp", str(free_port())]
+        port, media = free_port(), free_port(room=4)
+        arguments = ["-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-m", "1", "-nostdin"]
+        arguments += ["-timeout", "120s", "-timeout_error", "-mp", str(media)]
         with subprocess.Popen([command, *arguments], cwd=folder, stdout=subprocess.DEVNULL) as process:
             try:
-                _wait_bound(port)
-                time.sleep(0.1)
-                if process.poll() is not None:
-                    continue  # it takes two more ports beside the media port, and another test had one of them
+                if not wait_for_udp(port, media, within_s=20) or process.poll() is not None:
+                    continue  # another program was quicker at one of its ports
                 yield f"127.0.0.1:{port}", process
                 return
             finally:
                 process.kill()
     raise AssertionError("SIPp found no free ports five times over")
-
-
-def _wait_bound(port: int) -> None:
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return
-        time.sleep(0.05)
