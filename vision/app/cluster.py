@@ -27,12 +27,11 @@ def run_cluster(config_path: Path, *, workers: int, address: str | None, cpus: f
         raise ConfigError("a cluster needs `redis:` in the configuration, where its workers meet the hub")
     require_redis(city.redis)
     require_model(city)
-    stop = stop_on_signals()
     names = [f"worker-{number}" for number in range(1, workers + 1)]
     fleet = Fleet(partial(_serve, str(config_path.resolve()), city.redis), names, cpus=cpus, gpus=gpus)
-    fleet.start(address)
     try:
-        stop.wait()
+        fleet.start(address)
+        stop_on_signals().wait()  # only now: joining a cluster puts Ray's own handlers, which exit, in the place of ours
     finally:
         fleet.stop()
 

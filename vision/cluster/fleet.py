@@ -81,11 +81,12 @@ class Fleet:
     def stop(self) -> None:
         """End the workers kindly: they give their leases back. Leaves the cluster if `start` joined it."""
         ray = _ray()
-        asked = [actor.end.remote() for actor in self._actors.values()]
-        ray.wait(asked, num_returns=len(asked), timeout=10)
-        for actor in self._actors.values():
-            ray.kill(actor)
-        self._actors = {}
+        if self._actors:
+            asked = [actor.end.remote() for actor in self._actors.values()]
+            ray.wait(asked, num_returns=len(asked), timeout=10)
+            for actor in self._actors.values():
+                ray.kill(actor)
+            self._actors = {}
         if self._joined:
             ray.shutdown()
             self._joined = False
