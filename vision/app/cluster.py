@@ -31,7 +31,7 @@ def run_cluster(config_path: Path, *, workers: int, address: str | None, cpus: f
     fleet = Fleet(partial(_serve, str(config_path.resolve()), city.redis), names, cpus=cpus, gpus=gpus)
     try:
         fleet.start(address)
-        stop_on_signals().wait()  # only now: joining a cluster puts Ray's own handlers, which exit, in the place of ours
+        stop_on_signals().wait()  # only now: joining a cluster replaces handlers by Ray's, which exit
     finally:
         fleet.stop()
 
