@@ -142,6 +142,7 @@ def test_what_is_slow_is_told_in_words_and_as_metrics(city: City, client: httpx.
     assert told["slow"][0]["cause"] == "database"
     assert [row["looks_share"] for row in told["classes"]] == [1.0, 0.25]
     assert 'streetward_slow{cause="database"} 1.0' in metrics
+    assert "streetward_incidents" not in metrics, "a database that is slow is not waited for"
     assert 'streetward_slow{cause="redis"} 0.0' in metrics
     assert 'streetward_class_looks_share{priority="2"} 0.25' in metrics
 

@@ -168,10 +168,10 @@ def test_cases_that_wait_are_the_platforms_doing_with_its_words_and_hold_up_no_l
     rig.turn(20)
     (slow,) = rig.watch.now().slow
     assert slow.cause is Cause.PLATFORM
-    assert slow.why.zh == "city 有 1 件待办，最早的已等 30 秒（503 down for maintenance）"
+    assert slow.why.zh == "city 有 2 件待办，最早的已等 30 秒（503 down for maintenance）"
     summary = rig.watch.now().summary
     assert summary is not None
-    assert summary.en.startswith("The case platform is slow: 1 waiting for city, the oldest for 30 s (503")
+    assert summary.en.startswith("The case platform is slow: 2 waiting for city, the oldest for 30 s (503")
 
 
 def test_another_hub_keeps_the_record(database: Database) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from vision.core.clock import Clock
 from vision.core.errors import StorageError
@@ -30,9 +30,11 @@ _PROBE_S = 0.3  # for the smallest question to the database
 _STUCK_S = 3.0  # for one transaction
 _OLD_S = 15.0  # the oldest finding that the hubs have not finished
 _SPOOLED = 1_000
+_FILES = 5  # a worker: what may be under way to an evidence store that is well
 _CASE_LATE = timedelta(seconds=20)
 _COUNTED = ("evidence_waiting", "findings_waiting")
 _MOST_ENTRIES = 200  # that wait for a database which is away
+_OPEN = (DeliveryStatus.PENDING.value, DeliveryStatus.SENDING.value)
 _CASES = tuple(kind.value for kind in DeliveryKind if kind is not DeliveryKind.ANNOUNCE)
 
 
@@ -140,6 +142,8 @@ class PressureWatch:
             Cause.DATABASE: self._database_trouble(),
             Cause.PLATFORM: self._late,
         }
+        if own[Cause.DATABASE] is not None:
+            own[Cause.PLATFORM] = None  # what a platform answered cannot be written down: not its fault
         found = {cause: why for cause, why in own.items() if why is not None}
         for cause, why in _told_by(self._loads).items():
             if cause is not Cause.HUB or not found.keys() & {Cause.DATABASE, Cause.REDIS}:
@@ -249,7 +253,7 @@ def _told_by(loads: Mapping[str, Mapping[str, Any]]) -> dict[Cause, Why]:
         found[cause] = Why(f"{len(names)} 个工作节点（{some}）", f"{len(names)} worker(s) ({some})")
     waits = Counter({what: sum(int(load.get(what, 0)) for load in loads.values()) for what in _COUNTED})
     oldest_s = max((load.get("findings_oldest_s", 0.0) for load in loads.values()), default=0.0)
-    if waits["evidence_waiting"] > len(loads):
+    if waits["evidence_waiting"] > _FILES * len(loads):
         files = waits["evidence_waiting"]
         found[Cause.EVIDENCE] = Why(f"{files} 个文件待存", f"{files} files wait for it")
     if waits["findings_waiting"] > _SPOOLED:
@@ -284,18 +288,18 @@ def _classes(loads: Iterable[Mapping[str, Any]]) -> tuple[ClassPace, ...]:
 
 
 def _late_statement() -> Any:
-    """Open deliveries to platforms by target, those that were tried or are under way."""
-    waiting = (OutboxRow.status == DeliveryStatus.PENDING.value) & (OutboxRow.attempts > 0)
-    under_way = OutboxRow.status == DeliveryStatus.SENDING.value
+    """Open deliveries to platforms by target: how many, since when the oldest that was tried waits, what was said."""
+    tried = (OutboxRow.attempts > 0) | (OutboxRow.status == DeliveryStatus.SENDING.value)
+    oldest = func.min(case((tried, OutboxRow.created_at)))
     return (
-        select(OutboxRow.target, func.count(), func.min(OutboxRow.created_at), func.max(OutboxRow.last_error))
-        .where(OutboxRow.kind.in_(_CASES), waiting | under_way)
+        select(OutboxRow.target, func.count(), oldest, func.max(OutboxRow.last_error))
+        .where(OutboxRow.kind.in_(_CASES), OutboxRow.status.in_(_OPEN))
         .group_by(OutboxRow.target)
     )
 
 
 def _late_cases(rows: Sequence[Any], now: datetime) -> Why | None:
-    late = [row for row in rows if now - row[2] > _CASE_LATE]
+    late = [row for row in rows if row[2] is not None and now - row[2] > _CASE_LATE]
     if not late:
         return None
     return Why(

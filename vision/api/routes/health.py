@@ -51,14 +51,22 @@ def readyz(hub: Hub) -> Response:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(hub: Hub) -> Response:
-    """Prometheus text: this process's own counters and the hub's present figures. Numbers only, no names of people."""
-    items = camera_items(hub, _EVERYTHING)
-    text = generate_latest(REGISTRY) + generate_latest(_gauges(hub, items))
+    """Prometheus text: this process's own counters and the hub's present figures. Numbers only, no names of people.
+
+    While the database or Redis is told as slow, what they would have to be asked for is left out and not waited for.
+    """
+    registry = CollectorRegistry()
+    slow = {one.cause for one in hub.services.pressure().slow}
+    _pressure(hub, registry)
+    if Cause.REDIS not in slow:
+        _load(hub, registry)
+    if not slow & {Cause.REDIS, Cause.DATABASE}:
+        _gauges(hub, registry, camera_items(hub, _EVERYTHING))
+    text = generate_latest(REGISTRY) + generate_latest(registry)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
-    registry = CollectorRegistry()
+def _gauges(hub: Context, registry: CollectorRegistry, items: list[dict[str, Any]]) -> None:
     if hub.services.settings.camera_metrics:
         registry.register(CameraFigures(items))
     registry.register(PatrolFigures(worker_items(hub)))
@@ -83,11 +91,8 @@ def _gauges(hub: Context, items: list[dict[str, Any]]) -> CollectorRegistry:
     for state, count in Counter(item["state"] for item in items).items():
         cameras.labels(state).set(count)
     workers.set(_reporting(hub, now))
-    _load(hub, registry)
-    _pressure(hub, registry)
     listeners.set(hub.services.feed.listeners)
     head.set(hub.services.feed.head)
-    return registry
 
 
 def _reporting(hub: Context, now: datetime) -> int:
@@ -104,7 +109,11 @@ def _load(hub: Context, registry: CollectorRegistry) -> None:
     share = Gauge("streetward_looks_share", "Share of its looks that a worker makes", ("worker",), registry=registry)
     spool = Gauge("streetward_findings_waiting", "Findings waiting in a worker", ("worker",), registry=registry)
     behind = Gauge("streetward_findings_behind", "Findings that the hubs have not finished", registry=registry)
-    loads = {name: row.get("load") for name, row in hub.services.board.workers().items() if row.get("alive")}
+    try:
+        rows = hub.services.board.workers()
+    except StorageError:
+        return
+    loads = {name: row.get("load") for name, row in rows.items() if row.get("alive")}
     for name, load in loads.items():
         if load:
             share.labels(name).set(load["looks_share"])
