@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 from benchmarks import harness
 from benchmarks.cluster_city import City, Outcome, Plan, city, lines, looks
 from benchmarks.harness import Result, at_least, at_most
-from benchmarks.pressure_gauge import Gauge, Sample, gauging
+from benchmarks.pressure_gauge import Gauge, gauging
 from benchmarks.pressure_proxy import SlowWire, slow_wire
 from tests.servers import seaweedfs
 
@@ -180,26 +180,28 @@ def row(name: str, slow: Slow, plan: Plan = PLAN) -> Measured:
             time.sleep(slow.after_s)
             ended_s = time.monotonic()
         outcome = place.outcome(place.drain())
-        return _measured(place, slow, gauge.samples, (began_s, hurt_s, healed_s, ended_s), outcome)
+        return _measured(place, slow, gauge, (began_s, hurt_s, healed_s, ended_s), outcome)
 
 
 def _until_recovered(gauge: Gauge, healed_s: float) -> None:
     while time.monotonic() < healed_s + _RECOVERY_LIMIT_S:
-        if gauge.samples:
-            last = gauge.samples[-1]
-            if last.at_s > healed_s + 1 and last.caught_up and last.share == 1 and last.told == {}:
+        if gauge.samples and gauge.told:
+            last, said = gauge.samples[-1], gauge.told[-1]
+            settled = last.caught_up and last.share == 1 and not said.causes
+            if settled and min(last.at_s, said.at_s) > healed_s + 1:
                 return
         time.sleep(0.5)
 
 
 def _measured(
-    place: City, slow: Slow, samples: list[Sample], edges: tuple[float, float, float, float], outcome: Outcome
+    place: City, slow: Slow, gauge: Gauge, edges: tuple[float, float, float, float], outcome: Outcome
 ) -> Measured:
     began_s, hurt_s, healed_s, ended_s = edges
     seen = looks(place.notes)
-    hurt = [s for s in samples if s.at_s >= hurt_s]
-    told = [s for s in hurt if s.told and slow.cause in s.told]
-    silent = [s.at_s for s in hurt if s.at_s > healed_s and s.told == {}]
+    samples, hurt = gauge.samples, [s for s in gauge.samples if s.at_s >= hurt_s]
+    said = [s for s in gauge.told if s.at_s >= hurt_s]
+    told = [s for s in said if slow.cause in s.causes]
+    silent = [s.at_s for s in said if s.at_s > healed_s and not s.causes]
     caught_up = [s.at_s for s in hurt if s.at_s > healed_s and s.caught_up]
     within = {c: sum(hurt_s <= at < healed_s for at in times) for c, times in seen.items()}
     queues = dict.fromkeys(("mailbox", "batcher"), 0.0)
@@ -225,7 +227,7 @@ def _measured(
         words=words.summary if words else "",
         recovered_s=caught_up[0] - healed_s if caught_up else _RECOVERY_LIMIT_S,
         ended_s=silent[0] - healed_s if silent else None,
-        others={cause for s in hurt if s.told for cause in s.told} - {slow.cause},
+        others={cause for s in said for cause in s.causes} - {slow.cause},
     )
 
 

@@ -28,7 +28,7 @@ _OPEN = ("pending", "sending")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One moment. `at_s` is CLOCK_MONOTONIC; `told` by cause since when, None where the hub gave no answer."""
+    """One moment; `at_s` is CLOCK_MONOTONIC."""
 
     at_s: float
     stream: int
@@ -39,40 +39,56 @@ class Sample:
     outbox_oldest_s: float
     megabytes: float
     share: float
-    told: dict[str, str] | None
-    summary: str
 
     @property
     def caught_up(self) -> bool:
         return self.oldest_s < 3 and self.outbox_oldest_s < 5 and self.spool < 200 and self.evidence < 5
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the hub said at a moment: the causes, and the line at the top of the page."""
+
+    at_s: float
+    causes: frozenset[str]
+    summary: str
+
+
 @dataclass(slots=True)
 class Gauge:
-    """Reads past the slow wires: straight from the servers, and from the hub's own door."""
+    """Reads past the slow wires: straight from the servers, and, by a thread of its own, what the hub tells."""
 
     city: City
     samples: list[Sample] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
         redis = f"redis://127.0.0.1:{self.city.redis.port}/0"
         bus, board = RedisBus(redis), Board(redis)
         database = Database(self.city.postgresql.url_at("127.0.0.1"))
-        port = yaml.safe_load((self.city.folder / "city-0.yaml").read_text())["server"]["port"]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=2.0) as hub:
-            while not stop.is_set():
-                with suppress(StorageError):
-                    self.samples.append(self._sample(bus, board, database, hub))
-                SystemClock().sleep(_EVERY_S, stop)
+        while not stop.is_set():
+            with suppress(StorageError):
+                self.samples.append(self._sample(bus, board, database))
+            SystemClock().sleep(_EVERY_S, stop)
         for each in (bus, board, database):
             each.close()
 
-    def _sample(self, bus: RedisBus, board: Board, database: Database, hub: httpx.Client) -> Sample:
+    def listen(self, stop: threading.Event) -> None:
+        port = yaml.safe_load((self.city.folder / "city-0.yaml").read_text())["server"]["port"]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=2.0) as hub:
+            while not stop.is_set():
+                with suppress(httpx.HTTPError, ValueError):
+                    state: dict[str, Any] = hub.get("/pressure").json()
+                    summary = state["summary"]["en"] if state["summary"] else ""
+                    causes = frozenset(one["cause"] for one in state["slow"])
+                    self.told.append(Told(time.monotonic(), causes, summary))
+                SystemClock().sleep(_EVERY_S, stop)
+
+    def _sample(self, bus: RedisBus, board: Board, database: Database) -> Sample:
         loads = [row["load"] for row in board.workers().values() if row.get("load")]
         with database.reading() as session:
             query = select(func.count(), func.min(OutboxRow.created_at)).where(OutboxRow.status.in_(_OPEN))
             count, since = session.execute(query).one()
-        told, summary = _told(hub)
         return Sample(
             at_s=time.monotonic(),
             stream=bus.waiting(),
@@ -83,18 +99,7 @@ class Gauge:
             outbox_oldest_s=(datetime.now(UTC) - since).total_seconds() if since else 0.0,
             megabytes=max(_megabytes(process.pid) for process in [*self.city.hubs, *self.city.workers.values()]),
             share=min((load["looks_share"] for load in loads), default=1.0),
-            told=told,
-            summary=summary,
         )
-
-
-def _told(hub: httpx.Client) -> tuple[dict[str, str] | None, str]:
-    try:
-        state: dict[str, Any] = hub.get("/pressure").json()
-    except (httpx.HTTPError, ValueError):
-        return None, ""
-    summary = state["summary"]["en"] if state["summary"] else ""
-    return {one["cause"]: one["since"] for one in state["slow"]}, summary
 
 
 def _megabytes(pid: int) -> float:
@@ -107,10 +112,12 @@ def _megabytes(pid: int) -> float:
 @contextmanager
 def gauging(city: City) -> Iterator[Gauge]:
     gauge, stop = Gauge(city), threading.Event()
-    thread = threading.Thread(target=gauge.run, args=(stop,), daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=each, args=(stop,), daemon=True) for each in (gauge.run, gauge.listen)]
+    for thread in threads:
+        thread.start()
     try:
         yield gauge
     finally:
         stop.set()
-        thread.join(15)
+        for thread in threads:
+            thread.join(15)
