@@ -3,13 +3,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
 def vision(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "vision", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"},
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
 
 
@@ -28,6 +30,7 @@ def test_a_wrong_file_is_a_line_for_each_mistake_and_exit_code_2(tmp_path: Path)
     ]
 
 
+@pytest.mark.slow
 def test_wrong_usage_is_exit_code_2() -> None:
     assert vision("chekc").returncode == 2
     assert vision("bench", "nothing").returncode == 2

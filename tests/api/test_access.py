@@ -251,6 +251,7 @@ def test_forged_requests_are_refused(city: City, client: httpx.Client, headers: 
     assert city.desk.taken == []
 
 
+@pytest.mark.slow
 def test_guessing_is_slow(city: City, client: httpx.Client) -> None:
     with sign_in(city, client) as browser:
         wrong = {"name": "li", "password": "not the password"}

@@ -1,10 +1,12 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.city import City
+from tests.api.city import City, make_city
+from tests.api.conftest import calling, serving
 
 CONTRACT = {"id", "type", "status", "camera_id", "zone_id", "began_at", "ended_at", "case", "why"}
 
@@ -26,6 +28,18 @@ def test_an_incident_without_a_case_says_null(city: City, client: httpx.Client) 
     assert client.get("/api/v1/incidents/i-1").json()["case"] is None
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A hub with three incidents, only to be read."""
+    city = make_city(tmp_path_factory.mktemp("three"))
+    city.raise_incident("a")
+    city.raise_incident("b", type="garbage", camera_id="market")
+    city.raise_incident("c", status="rejected", verdict="reject")
+    with serving(city) as server, calling(server) as client:
+        yield client
+    city.close()
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -42,11 +56,8 @@ def test_an_incident_without_a_case_says_null(city: City, client: httpx.Client) 
         ({"since": "2999-01-01T00:00:00Z"}, set()),
     ],
 )
-def test_filters(city: City, client: httpx.Client, query: dict[str, Any], expected: set[str]) -> None:
-    city.raise_incident("a")
-    city.raise_incident("b", type="garbage", camera_id="market")
-    city.raise_incident("c", status="rejected", verdict="reject")
-    assert {item["id"] for item in client.get("/api/v1/incidents", params=query).json()["items"]} == expected
+def test_filters(three: httpx.Client, query: dict[str, Any], expected: set[str]) -> None:
+    assert {item["id"] for item in three.get("/api/v1/incidents", params=query).json()["items"]} == expected
 
 
 def test_pages_follow_each_other_without_gap_or_double(city: City, client: httpx.Client) -> None:
@@ -67,8 +78,8 @@ def test_pages_follow_each_other_without_gap_or_double(city: City, client: httpx
 @pytest.mark.parametrize(
     "query", [{"status": "nonsense"}, {"cursor": "x"}, {"since": "2026-07-01T00:00:00"}, {"limit": "0"}, {"type": "x"}]
 )
-def test_a_wrong_question_is_a_problem(client: httpx.Client, query: dict[str, str]) -> None:
-    answer = client.get("/api/v1/incidents", params=query)
+def test_a_wrong_question_is_a_problem(three: httpx.Client, query: dict[str, str]) -> None:
+    answer = three.get("/api/v1/incidents", params=query)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.api.city import City
+from tests.api.city import make_city
 
 PREFIX = "/api/v1"
 ANSWERS = (
@@ -21,9 +21,12 @@ ANSWERS = (
 )
 
 
-@pytest.fixture
-def document(city: City) -> dict[str, Any]:
-    return city.app().openapi()
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    city = make_city(tmp_path_factory.mktemp("openapi"))
+    described = city.app().openapi()
+    city.close()
+    return described
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -29,6 +29,7 @@ def up(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -39,6 +40,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
     done = up(tmp_path, "server: {port: 0}\ndetection: {model: models/none.xml}\n")
     assert done.returncode == 3
@@ -46,6 +48,7 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
     assert "none.xml" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_data_folder_has_one_hub(tmp_path: Path) -> None:
     lock = DataLock(tmp_path / "data")
     lock.take()
@@ -55,6 +58,7 @@ def test_a_data_folder_has_one_hub(tmp_path: Path) -> None:
     assert done.stderr == f"vision: data folder {tmp_path / 'data'} is in use by another running hub\n"
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     done = up(tmp_path, "server: {port: 0}\nredis: redis://:hunter2@127.0.0.1:1/0\ndata: data\n")
     assert done.returncode == 3

@@ -62,6 +62,7 @@ def test_a_day_is_the_citys_own(city: City, book: DayBook) -> None:
         book.count(date(2026, 7, 3))
 
 
+@pytest.mark.slow
 def test_a_page_for_the_city_and_one_for_each_district(city: City, book: DayBook) -> None:
     for number in range(30):
         place = "一个名字很长很长的商户,长到一行里写不下,必须截断" * 2

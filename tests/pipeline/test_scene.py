@@ -4,6 +4,7 @@ from itertools import accumulate
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def first_dwelled_ms(times_ms: Sequence[int], arrives_ms: int) -> int | None:
     return None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(st.integers(400, 60_000), st.integers(0, 100_000), st.randoms(use_true_random=False))
 def test_dwell_does_not_depend_on_the_frame_rate(mean_gap_ms: int, arrives_ms: int, random: Random) -> None:
