@@ -27,7 +27,7 @@ def judged(*spells: tuple[Box, float, float], every_s: float = 10.0, covered: tu
     """A method that tells each box from one time to another."""
     judge = Judge([THING])
     for now_s in np.arange(0, change.LENGTH_S + 1, every_s):
-        told = [Standing(box, covered[0] <= now_s < covered[1]) for box, a, b in spells if a <= now_s < b]
+        told = [Standing(box, bool(covered[0] <= now_s < covered[1])) for box, a, b in spells if a <= now_s < b]
         judge.look(float(now_s), told)
     return judge
 
