@@ -96,6 +96,10 @@ def short(product: Recipe, *, batches: int, imgsz: int, frozen_layers: int, **ch
     )
     return product.model_copy(
         update={
+            # A new name or version of the product's recipe makes no other comparison.
+            "name": "layouts",
+            "version": "1",
+            "trained_on": (),
             "imgsz": imgsz,
             "start": product.start.model_copy(update={"garbage": None, "weights": None}),
             # Pasted chairs and plants have no label: a head that knows both sets would learn to overlook them.
