@@ -31,6 +31,7 @@ from vision.core.ports import Detector
 from vision.core.registry import Camera, SourceKind, View, Zone, ZoneKind
 from vision.pipeline.draw import annotate
 from vision.pipeline.scene import SceneAnalyser
+from vision.rules.bikes import BIKES
 from vision.rules.settings import RuleSettings
 from vision.testing import EPOCH, ManualClock
 
@@ -295,7 +296,7 @@ def open_model(model: str) -> Detector:
     from vision.detectors.boxes import Decoding
     from vision.detectors.catalogue import open_detector
 
-    return open_detector(model, device="auto", decoding=Decoding(score=DETECTOR_SCORE))
+    return open_detector(model, device="auto", decoding=Decoding(score=DETECTOR_SCORE, also=BIKES))
 
 
 def extend(parser: argparse.ArgumentParser) -> None:
