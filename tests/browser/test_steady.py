@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.city import City
+from tests.api.city import City, street_picture
 from tests.browser.conftest import until
 from vision.storage.tables import AlertRow, EvidenceRow, IncidentRow
 
@@ -98,3 +98,15 @@ def test_heat_of_some_hours_of_the_day(city: City, open_page: Open) -> None:
     until(page, f"({glow})() === 0")
     page.get_by_label("至", exact=True).select_option(str(hour + 1))  # over midnight, as long as it holds the hour
     until(page, f"({glow})() > 200")
+
+
+def test_the_keyboard_reaches_a_tiles_buttons(city: City, open_page: Open) -> None:
+    city.board.looks["gate"] = street_picture("gate")
+    page = open_page("/console/wall?camera=gate")
+    until(page, "document.querySelector('.tile img')?.naturalWidth > 600")
+    assert page.evaluate("getComputedStyle(document.querySelector('.tile-tools')).opacity") == "0"
+    page.locator(".tile-tools .btn").first.focus()
+    assert page.evaluate("document.activeElement.closest('.tile-tools') !== null")
+    until(page, "getComputedStyle(document.querySelector('.tile-tools')).opacity === '1'")
+    page.keyboard.press("Enter")
+    page.locator("dialog").wait_for()
