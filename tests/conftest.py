@@ -20,12 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # Hypothesis fails an example that takes 200 ms; how long it takes here says how busy the machine is, and nothing else.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+_LEFT_OUT = re.compile(r"not \w+")
 _WHOLLY = re.compile(r"^pytestmark = .*pytest\.mark\.(slow|browser|server)\b", re.MULTILINE)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Modules (and folders of them) whose every test is left out are not imported either: torch alone takes seconds."""
-    left_out = {mark for mark in ("slow", "browser", "server") if f"not {mark}" in config.option.markexpr}
+    terms = config.option.markexpr.split(" and ")  # nothing is concluded from an expression of another form
+    left_out = {term.removeprefix("not ") for term in terms} if all(map(_LEFT_OUT.fullmatch, terms)) else set()
     if not left_out:
         return None
     inside = collection_path.is_dir()
