@@ -31,7 +31,6 @@ from vision.core.ports import Detector
 from vision.core.registry import Camera, SourceKind, View, Zone, ZoneKind
 from vision.pipeline.draw import annotate
 from vision.pipeline.scene import SceneAnalyser
-from vision.rules.bikes import BIKES
 from vision.rules.settings import RuleSettings
 from vision.testing import EPOCH, ManualClock
 
@@ -296,7 +295,7 @@ def open_model(model: str) -> Detector:
     from vision.detectors.boxes import Decoding
     from vision.detectors.catalogue import open_detector
 
-    return open_detector(model, device="auto", decoding=Decoding(score=DETECTOR_SCORE, also=BIKES))
+    return open_detector(model, device="auto", decoding=Decoding(score=DETECTOR_SCORE))
 
 
 def extend(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,37 +73,6 @@ def test_measuring_keeps_every_class_of_a_place() -> None:
         (0, pytest.approx(0.4)),
         (1, pytest.approx(0.9)),
     ]
-
-
-def test_a_second_opinion_tells_the_bike_that_scores_less_than_a_hydrant() -> None:
-    output = np.zeros((6, 8), np.float32)
-    output[:, 3] = 10, 20, 4, 6, 0.8, 0.3
-    asked = Decoding(also=frozenset({"motorcycle"}))
-    reading = Reading(
-        ("fire hydrant", "motorcycle"), (Output("ultralytics", np.array([0, 1], np.int32)),), (64, 64), asked
-    )
-    place = Letterbox.of(64, 64, (64, 64))
-    found = gather([output], reading, place)
-    assert [found.class_name(row) for row in range(len(found))] == ["fire hydrant"]
-    assert found.also is not None
-    assert [found.also.class_name(row) for row in range(len(found.also))] == ["motorcycle"]
-    assert found.also.score[0] == pytest.approx(0.3)
-    assert found.also.xyxy.tolist() == found.xyxy.tolist()
-    assert found.select(np.array([0])).also is None
-    assert gather([output], replace(reading, decoding=Decoding()), place).also is None
-
-
-@pytest.mark.parametrize(("layout", "shape"), [("ultralytics", (5, 8)), ("yolox", (84, 6)), ("end_to_end", (8, 6))])
-def test_who_knows_no_class_of_second_opinions_gives_none(layout: str, shape: tuple[int, int]) -> None:
-    reading = Reading(
-        ("garbage",),
-        (Output(layout, np.array([0], np.int32)),),
-        (64, 64),
-        Decoding(also=frozenset({"bicycle"})),
-    )
-    found = gather([np.zeros(shape, np.float32)], reading, Letterbox.of(64, 64, (64, 64)))
-    assert found.also is not None
-    assert len(found) == len(found.also) == 0
 
 
 def test_end_to_end_layout_is_taken_as_it_is() -> None:

@@ -11,10 +11,7 @@ from vision.core.frames import Image
 from vision.core.geometry import Box
 from vision.core.registry import Zone, ZoneKind
 from vision.core.scene import ChangeObject
-from vision.detectors import change_record as record
 from vision.detectors.change import ChangeDetector
-from vision.detectors.change_regions import Region, regions
-from vision.detectors.change_settings import ChangeSettings
 from vision.testing import EPOCH
 
 WIDTH, HEIGHT = 480, 270
@@ -81,34 +78,6 @@ def test_a_crate_put_down_is_found_within_three_looks_and_dated_back(watch: Watc
     assert crate.first_seen == EPOCH + timedelta(seconds=50)
     assert crate.last_seen == EPOCH + timedelta(seconds=80)
     assert crate.score > 0.5
-
-
-def region_of(wide: int, high: int, *, edges: float = 60.0) -> list[Region]:
-    """What becomes of a changed patch of so many working pixels, whose edges are so strong now and were not before."""
-    changed = np.zeros((180, 320), np.bool_)
-    changed[60 : 60 + high, 100 : 100 + wide] = True
-    before = np.full(changed.shape, 90, np.float32)
-    now = before + np.where(changed & (np.indices(changed.shape)[1] % 4 < 2), edges, 0).astype(np.float32)
-    return regions(changed, changed.astype(np.float32), now, before, ChangeSettings())
-
-
-def test_what_is_thin_counts_as_thin_when_it_is_upright_and_no_shadow() -> None:
-    assert [region.thin for region in region_of(7, 18)] == [True]
-    assert [region.thin for region in region_of(14, 18)] == [False]
-    assert region_of(18, 7) == []
-    assert region_of(3, 18) == []
-    assert region_of(7, 18, edges=0.0) == []
-
-
-def test_a_thin_region_is_remembered_as_such() -> None:
-    (region,) = region_of(7, 18)
-    kept = record.region_of(json.loads(json.dumps(record.of_region(region))), (180, 320))
-    assert kept.thin
-    assert not record.region_of({**record.of_region(region), "thin": False}, (180, 320)).thin
-
-
-def test_a_crate_is_not_thin_and_has_no_thin_ones_about_it(watch: Watch) -> None:
-    assert [thing.thin for thing in watch.look(with_crate(STREET), times=6)] == [False]
 
 
 def test_taken_away_it_is_gone(watch: Watch) -> None:

@@ -25,7 +25,6 @@ from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.shadow import Shadow
 from vision.pipeline.spool import Spool
 from vision.pipeline.worker import Parts, Worker
-from vision.rules.bikes import BIKES
 from vision.rules.book import lacking, needed_classes
 from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
 from vision.storage.blobs import ObjectBlobs
@@ -244,7 +243,7 @@ def detector_of(city: CityConfig, model: str | None = None) -> Detector:
     return open_detector(
         model or city.detection.model,
         device=city.detection.device,
-        decoding=Decoding(score=city.detection.score, also=BIKES),
+        decoding=Decoding(score=city.detection.score),
         catalogue_file=city.detection.catalogue or CATALOGUE_FILE,
     )
 

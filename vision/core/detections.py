@@ -17,15 +17,12 @@ class Detections:
         score: (N,) float32 in 0–1.
         class_id: (N,) int32, index into `names`.
         names: class names by id.
-        also: second opinions: every box of the classes that were asked for, whatever other class its place is rather;
-            None where none were asked for, and after rows were picked.
     """
 
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     class_id: NDArray[np.int32]
     names: tuple[str, ...]
-    also: "Detections | None" = None
 
     def __post_init__(self) -> None:
         n = len(self.score)

@@ -60,7 +60,6 @@ class ChangeObject:
         covered: hidden behind a person or a vehicle at this look.
         attended: share (0–1) of its sightings in which a person was at it.
         after_vehicle_s: as of a `StaticObject`.
-        thin: so thin that only a name makes it a thing: a bike seen from the front, or just a shadow's edge.
     """
 
     id: int
@@ -72,7 +71,6 @@ class ChangeObject:
     covered: bool = False
     attended: float = 0.0
     after_vehicle_s: float | None = None
-    thin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

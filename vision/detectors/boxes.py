@@ -5,7 +5,7 @@ duplicates within each class and goes back to the picture's own pixels and the p
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,6 @@ class Decoding:
         limit: most boxes of one picture.
         candidates: most boxes looked at before suppression, the best ones.
         multi_label: one place may carry several classes (measuring) or only its best one (running).
-        also: classes of which second opinions are given, boxes from `also_score` on, whatever else is there rather.
     """
 
     score: float = 0.25
@@ -40,8 +39,6 @@ class Decoding:
     limit: int = 300
     candidates: int = 1024
     multi_label: bool = False
-    also: frozenset[str] = frozenset()
-    also_score: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +105,6 @@ class Reading:
 
 def gather(tensors: Sequence[Floats], reading: Reading, place: Letterbox) -> Detections:
     """One picture's boxes from its output tensors (each without the batch axis), best first."""
-    found = _gathered(tensors, reading, place)
-    if not reading.decoding.also:
-        return found
-    return replace(found, also=_gathered(*_only(tensors, reading), place))
-
-
-def _only(tensors: Sequence[Floats], reading: Reading) -> tuple[list[Floats], Reading]:
-    """The outputs as those of a network that knows the classes of second opinions and no other."""
-    decoding = replace(reading.decoding, score=reading.decoding.also_score, multi_label=True)
-    few, outputs = [], []
-    for tensor, output in zip(tensors, reading.outputs, strict=True):
-        rows = [row for row, ours in enumerate(output.class_ids) if ours >= 0 and reading.names[ours] in decoding.also]
-        if not rows or output.layout not in _CLASS_ROWS:
-            continue  # what suppresses duplicates itself keeps no second opinion
-        few.append(_CLASS_ROWS[output.layout](tensor, np.array(rows, np.intp)))
-        outputs.append(Output(output.layout, output.class_ids[rows]))
-    return few, replace(reading, outputs=tuple(outputs), decoding=decoding)
-
-
-_CLASS_ROWS: dict[str, Callable[[Floats, NDArray[np.intp]], Floats]] = {
-    "ultralytics": lambda output, rows: np.concatenate([output[:4], output[4 + rows]]),
-    "yolox": lambda output, rows: np.concatenate([output[:, :5], output[:, 5 + rows]], axis=1),
-}
-
-
-def _gathered(tensors: Sequence[Floats], reading: Reading, place: Letterbox) -> Detections:
-    if not tensors:
-        return Detections.empty(reading.names)
     boxes, scores, classes = [], [], []
     for tensor, output in zip(tensors, reading.outputs, strict=True):
         xyxy, score, class_id = DECODERS[output.layout](tensor, reading.decoding, reading.input_px)

@@ -105,16 +105,7 @@ class ChangeDetector:
         """What stands there as of the last look, oldest first."""
         things = sorted(self._things, key=lambda thing: thing.first_seen)
         return tuple(
-            ChangeObject(
-                t.id,
-                t.region.box,
-                t.region.area,
-                t.first_seen,
-                t.last_seen,
-                t.region.score,
-                t.covered,
-                thin=t.region.thin,
-            )
+            ChangeObject(t.id, t.region.box, t.region.area, t.first_seen, t.last_seen, t.region.score, t.covered)
             for t in things
         )
 
@@ -219,8 +210,7 @@ class ChangeDetector:
         self._now = now = self._measure(picture, self._reference) > self._settings.threshold
         free = list(found)
         for thing in self._things:
-            like = [region for region in free if thing.region.thin or not region.thin]
-            match = max(like, key=lambda region: iou(region.box, thing.region.box), default=None)
+            match = max(free, key=lambda region: iou(region.box, thing.region.box), default=None)
             if match is not None and iou(match.box, thing.region.box) >= _SAME_IOU:
                 free.remove(match)
                 thing.region = match
@@ -237,10 +227,7 @@ class ChangeDetector:
             else:
                 thing.missed += 1
         self._things = [thing for thing in self._things if thing.missed < self._settings.gone_looks]
-        known = [thing.region.mask for thing in self._things]
         for region in free:
-            if region.thin and any((region.mask & mask).any() for mask in known):
-                continue  # what is left of a thing that is partly hidden
             self._next_id += 1
             self._things.append(_Thing(self._next_id, region, picture, self._since(region), at))
         del self._things[self._settings.most_objects :]

@@ -41,7 +41,6 @@ def of_region(region: Region) -> dict[str, Any]:
         "hull": hull.tolist(),
         "box": list(region.box),
         "figures": [region.area, region.added, region.fill, region.score],
-        "thin": region.thin,
     }
 
 
@@ -51,8 +50,7 @@ def region_of(record: dict[str, Any], shape: tuple[int, ...]) -> Region:
     cv2.fillConvexPoly(mask, np.array(record["hull"], np.int32).reshape(-1, 2), 1)
     x1, y1, x2, y2 = (float(edge) for edge in record["box"])
     area, added, fill, score = (float(figure) for figure in record["figures"])
-    thin = bool(record.get("thin", False))  # an earlier version knew none
-    return Region(mask.astype(np.bool_), (x1, y1, x2, y2), area, added, fill, score, thin)
+    return Region(mask.astype(np.bool_), (x1, y1, x2, y2), area, added, fill, score)
 
 
 def of_time(at: datetime | None) -> str | None:

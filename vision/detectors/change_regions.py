@@ -10,8 +10,6 @@ from vision.detectors.change_measure import Plane, structure
 from vision.detectors.change_memory import Mask
 from vision.detectors.change_settings import ChangeSettings
 
-_UPRIGHT = 1.3  # height over width
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
@@ -24,7 +22,6 @@ class Region:
         added: edge strength now over edge strength before: above 1 something came, below 1 something left.
         fill: share of the hull that changed.
         score: how much it looks like a thing, 0–1.
-        thin: too thin to be told from the edge of a shadow; upright.
     """
 
     mask: Mask
@@ -33,7 +30,6 @@ class Region:
     added: float
     fill: float
     score: float
-    thin: bool = False
 
 
 def regions(changed: Mask, difference: Plane, now: Plane, before: Plane, settings: ChangeSettings) -> list[Region]:
@@ -55,19 +51,16 @@ def _region(mask: Mask, difference: Plane, now: Plane, before: Plane, settings: 
     (_, (side_a, side_b), _) = cv2.minAreaRect(points)
     filled = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), hull, 1).astype(np.bool_)
     area = filled.sum()
-    thin = bool(area < settings.least_area * mask.size or min(side_a, side_b) + 1 < settings.least_side_px)
-    if area < settings.thin_area * mask.size or min(side_a, side_b) + 1 < settings.thin_side_px:
+    if area < settings.least_area * mask.size or min(side_a, side_b) + 1 < settings.least_side_px:
         return None
     fill = float(mask.sum() / area)
     if fill < settings.least_fill:
         return None
     x, y, w, h = cv2.boundingRect(points)
     added = _edge_ratio(mask, now, before)
-    if thin and (added < settings.thin_added or h < _UPRIGHT * w):
-        return None
     score = min(1.0, float(difference[mask].mean())) * min(1.0, 0.5 + fill / 2)
     box = x / width, y / height, (x + w) / width, (y + h) / height
-    return Region(filled, box, float(area / mask.size), added, fill, score, thin)
+    return Region(filled, box, float(area / mask.size), added, fill, score)
 
 
 def _edge_ratio(mask: Mask, now: Plane, before: Plane) -> float:

@@ -22,8 +22,6 @@ class ChangeSettings:
         forget_s: time constant at which what is no object (a shadow's edge, a shifted leaf) becomes reference.
         least_area: least share of the view.
         least_side_px: thinner things (shadow edges, cables, lane marks) are no objects.
-        thin_side_px, thin_area, thin_added: an upright region thinner than a thing may be a bike seen from the front;
-            it is told as `thin` from these limits on: thickness, share of the view, edges now over edges before.
         least_fill: least share of its convex hull that a thing fills.
         adrift_looks: looks in a row that do not fit the reference, after which it is learnt anew.
         most_shift_px: shake of the camera that is taken out; beyond it nothing is judged.
@@ -47,9 +45,6 @@ class ChangeSettings:
     forget_s: float = 900.0
     least_area: float = 0.0012
     least_side_px: float = 9.0
-    thin_side_px: float = 5.0
-    thin_area: float = 0.0006
-    thin_added: float = 1.5
     least_fill: float = 0.4
     adrift_looks: int = 3
     most_shift_px: float = 6.0

@@ -16,7 +16,7 @@ from vision.core.registry import Camera, View, Zone
 from vision.core.scene import ChangeObject, Quality, Scene, StaticObject
 from vision.detectors.change import ChangeDetector
 from vision.detectors.quality import QualityGate
-from vision.pipeline.close_look import CAN_BE_LEFT, CloseLook, Detect, joined
+from vision.pipeline.close_look import CloseLook, Detect, joined
 from vision.rules.bikes import parked_in_bays
 from vision.rules.book import RuleBook
 from vision.rules.riding import ridden
@@ -158,15 +158,13 @@ class SceneAnalyser:
         """Look closely at changes that nothing known accounts for; people among them are no changes."""
         if self._close_look is None:
             return changes, detections
-        known = [o.box for o in self._tracker.objects(frame.captured_at) if o.still and o.name in CAN_BE_LEFT]
+        known = [o.box for o in self._tracker.objects(frame.captured_at) if o.still]
         unnamed = [
             change
             for change in changes
-            if change.last_seen == frame.captured_at
-            and (self._close_look.began(change) or all(iou(change.box, box) < _JOINED_IOU for box in known))
+            if change.last_seen == frame.captured_at and all(iou(change.box, box) < _JOINED_IOU for box in known)
         ]
-        hidden = [change.id for change in changes if change.last_seen < frame.captured_at]
-        closely = self._close_look.name(frame, unnamed, hidden)
+        closely = self._close_look.name(frame, unnamed)
         if closely.people:
             self._change.dismiss(closely.people)
             changes = self._change.objects()

@@ -52,17 +52,12 @@ def standing(view: View, scene: Scene, names: frozenset[str]) -> tuple[StaticObj
 
 
 def unexplained(view: View, scene: Scene, known: Iterable[Box]) -> list[ChangeObject]:
-    """The unmasked changes that neither a known thing nor somebody who passes at this look accounts for.
-
-    Those too thin to be sure of are left out: they count once they have a name.
-    """
+    """The unmasked changes that neither a known thing nor somebody who passes at this look accounts for."""
     covers = [*known, *scene.people, *scene.vehicles]
     return [
         change
         for change in scene.changes
-        if not change.thin
-        and not masked(view, change.box)
-        and not any(_accounts_for(box, change.box) for box in covers)
+        if not masked(view, change.box) and not any(_accounts_for(box, change.box) for box in covers)
     ]
 
 
