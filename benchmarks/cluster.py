@@ -62,9 +62,10 @@ def table(outcomes: dict[str, Outcome]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, o in outcomes.items():
+        end = "–" if o.findings_lost else f"{o.drained_s:.0f}"  # what is lost was waited for in vain
         lines.append(
             f"| {name} | {o.unwatched_s:.1f} | {o.findings} | {o.findings_lost} | {o.refused} | {o.violations} "
-            f"| {o.incidents_lost + o.cases_lost} | {o.incidents_doubled + o.cases_doubled} | {o.drained_s:.0f} |"
+            f"| {o.incidents_lost + o.cases_lost} | {o.incidents_doubled + o.cases_doubled} | {end} |"
         )
     return "\n".join(lines)
 
