@@ -306,9 +306,13 @@ def ids(notes: Path, kind: str) -> Counter[str]:
 
 
 def looks(notes: Path) -> dict[str, list[float]]:
+    """When each camera was looked at. A look whose findings were refused is none: somebody else's lease had begun."""
+    refused = ids(notes, "R")
     seen: defaultdict[str, list[float]] = defaultdict(list)
-    for camera, at in lines(notes, "L"):
-        seen[camera].append(at)
+    for what, at in lines(notes, "L"):
+        camera, _, finding = what.partition("/")
+        if finding not in refused:
+            seen[camera].append(at)
     return seen
 
 

@@ -138,8 +138,9 @@ class Analyser:
     def look(self, frame: Frame, detections: Detections) -> list[Finding]:
         assert not len(detections), "what stands is known, nothing is detected"
         now_s = SystemClock().monotonic_s()
-        self.notes.write("L", self.camera.id, now_s)
-        return [self._finding(zone.id, frame.captured_at, now_s) for zone in self.view.zones]
+        findings = [self._finding(zone.id, frame.captured_at, now_s) for zone in self.view.zones]
+        self.notes.write("L", f"{self.camera.id}/{findings[0].id}", now_s)
+        return findings
 
     def _finding(self, zone_id: str, at: datetime, now_s: float) -> Finding:
         stands = self.street.stands(self.camera.id, zone_id, now_s)

@@ -104,7 +104,7 @@ def plan(groups: Sequence[Group], costs: Costs, wishes: Wishes) -> Plan:
         detector_passes_per_s=passes,
         worker_cores=worker_cores,
         hub_cores=hub_cores,
-        cores=ceil((worker_cores * workers / needed + hub_cores) / free),
+        cores=ceil((worker_cores + (workers - needed) * min(worker_cores, wishes.worker_cores) + hub_cores) / free),
         workers=workers,
         hubs=hubs,
         gpus=0 if not wishes.gpu else None if gpu_rate is None else ceil(passes / gpu_rate / free),

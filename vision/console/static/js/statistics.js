@@ -58,6 +58,8 @@ export function statisticsPage(app, page) {
   const ranking = () => h("section", { class: "card" }, h("div", { class: "line wrap" }, h("h2", { class: "grow" }, t("ranking")), RANKS.map((name) => button(t(name), { kind: "s", pressed: rank === name, onclick: () => { rank = name; paint(); } }))),
     bars(figures.ranking[rank].slice(0, 12).map((r) => ({ label: rank === "camera" ? app.cameraName(r.key) : r.key, value: r.raised, note: t("rank_note", { filed: r.filed, rejected: r.rejected }) }))),
     !figures.ranking[rank].length && h("p", { class: "muted small" }, t("none")));
+  // Cameras' names may come after the figures do.
+  if (!app.cameras.size) app.store.addEventListener("cameras", () => figures && paint(), { once: true });
   paintHead();
   load();
 }
