@@ -109,3 +109,21 @@ def test_outputs_are_joined_under_the_products_names() -> None:
 def test_nothing_above_the_threshold_is_no_box() -> None:
     reading = Reading(("a", "b"), (Output("ultralytics", np.array([0, 1], np.int32)),), (64, 64), Decoding())
     assert len(gather([np.zeros((6, 8), np.float32)], reading, Letterbox.of(64, 64, (64, 64)))) == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", range(6))
+def test_a_candidate_that_is_not_finite_leaves_the_others_alone(bad: float, where: int) -> None:
+    tensors = {"ultralytics": np.zeros((6, 8), np.float32), "end_to_end": np.zeros((8, 6), np.float32)}
+    tensors["ultralytics"][:, 0] = 32, 32, 20, 20, 0.8, 0.1
+    tensors["ultralytics"][:, 1] = 33, 32, 20, 20, 0.5, 0.5
+    tensors["ultralytics"][where, 1] = bad
+    tensors["end_to_end"][0] = 22, 22, 42, 42, 0.8, 0
+    tensors["end_to_end"][1] = 23, 22, 43, 42, 0.5, 0
+    tensors["end_to_end"][1, where] = bad
+    for layout, tensor in tensors.items():
+        reading = Reading(("a", "b"), (Output(layout, np.array([0, 1], np.int32)),), (64, 64), Decoding())
+        seen = gather([tensor], reading, Letterbox.of(64, 64, (64, 64)))
+        assert np.isfinite(seen.xyxy).all()
+        assert np.isfinite(seen.score).all()
+        np.testing.assert_allclose(seen.xyxy[0], [22, 22, 42, 42], atol=1)

@@ -92,3 +92,35 @@ def test_a_slow_store_is_waited_for_once_and_gets_every_file_in_the_end() -> Non
     late.put("after", b"1", media_type="image/jpeg")
     assert "after" in store.blobs, "written through again"
     late.close(0)
+
+
+class Odd(MemoryBlobs):
+    """Fails at one key as no store should."""
+
+    mended = False
+
+    def put(self, key: str, data: bytes, *, media_type: str) -> None:
+        if key == "odd" and not self.mended:
+            raise ValueError(key)
+        super().put(key, data, media_type=media_type)
+
+
+def test_a_fault_of_one_file_stops_no_other_and_loses_none() -> None:
+    store = Odd()
+    late = LateBlobs(store, SystemClock())
+    for key in ("odd", "b", "c"):
+        late.put(key, b"1", media_type="image/jpeg")
+    until = time.monotonic() + 20
+    while late.waiting() > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert set(store.blobs) == {"b", "c"}
+    assert late.faults >= 1
+    assert late.get("odd") == b"1"
+    store.mended = True
+    late.close()
+    assert set(store.blobs) == {"odd", "b", "c"}
+
+
+def test_a_store_that_answers_takes_what_is_larger_than_may_wait(store: Away, late: LateBlobs) -> None:
+    late.put("clip", bytes(11), media_type="video/mp4")
+    assert store.blobs == {"clip": bytes(11)}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -173,6 +174,31 @@ def test_cut_behind_its_thumbnail_a_jpeg_is_not_whole() -> None:
     assert not is_whole(JPEG[:2] + exif + JPEG[2 : len(JPEG) // 2])
     assert not is_whole(JPEG[:2] + exif)
     assert is_whole(JPEG + bytes(2000))
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_camera_hung_otherwise_gives_upright_looks(orientation: int, order: Literal["little", "big"]) -> None:
+    def number(value: int, size: int) -> bytes:
+        return value.to_bytes(size, order)
+
+    entry = number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + bytes(2)
+    tiff = (b"II" if order == "little" else b"MM") + number(42, 2) + number(8, 4) + number(1, 2) + entry + bytes(4)
+    exif = b"\xff\xe1" + (len(tiff) + 8).to_bytes(2, "big") + b"Exif\0\0" + tiff
+    held = JPEG[:2] + exif + JPEG[2:]
+    upright = cv2.imdecode(np.frombuffer(held, np.uint8), cv2.IMREAD_COLOR)
+    assert upright is not None
+    assert upright.shape[:2] == ((1080, 1920) if orientation in {1, 3} else (1920, 1080))
+    for keep_full in (False, True):
+        look = JpegReader(640, keep_full=keep_full).look(held)
+        assert look is not None
+        height, width = look[0].shape[:2]
+        assert (
+            np.abs(cv2.resize(upright, (width, height), interpolation=cv2.INTER_AREA).astype(int) - look[0]).mean() < 2
+        )
+        assert (look[1] is None) is not keep_full
+        if look[1] is not None:
+            assert np.abs(upright.astype(int) - look[1]).mean() < 2
 
 
 @pytest.mark.parametrize("shape", [(97, 131, 3), (97, 131), (1, 1, 3)])

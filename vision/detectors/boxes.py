@@ -57,7 +57,7 @@ def decode_ultralytics(output: Floats, decoding: Decoding, _input_px: tuple[int,
 
 def decode_end_to_end(output: Floats, decoding: Decoding, _input_px: tuple[int, int]) -> Candidates:
     """(K, 6): rows x1, y1, x2, y2, score, class of a network that suppresses duplicates itself."""
-    kept = output[output[:, 4] >= decoding.score]
+    kept = output[(output[:, 4] >= decoding.score) & np.isfinite(output[:, 5])]
     return kept[:, :4], kept[:, 4], kept[:, 5].astype(np.int32)
 
 
@@ -104,12 +104,16 @@ class Reading:
 
 
 def gather(tensors: Sequence[Floats], reading: Reading, place: Letterbox) -> Detections:
-    """One picture's boxes from its output tensors (each without the batch axis), best first."""
+    """One picture's boxes from its output tensors (each without the batch axis), best first.
+
+    Candidates that are not finite, as half precision has them when it overflows, are no boxes: by the vote (weight 0
+    times NaN) one would make all others NaN.
+    """
     boxes, scores, classes = [], [], []
     for tensor, output in zip(tensors, reading.outputs, strict=True):
         xyxy, score, class_id = DECODERS[output.layout](tensor, reading.decoding, reading.input_px)
         ours = output.class_ids[class_id]
-        wanted = ours >= 0
+        wanted = (ours >= 0) & np.isfinite(score) & np.isfinite(xyxy).all(axis=1)
         boxes.append(xyxy[wanted])
         scores.append(score[wanted])
         classes.append(ours[wanted])

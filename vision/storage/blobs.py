@@ -33,18 +33,23 @@ class ObjectBlobs:
             raise StorageError(f"evidence store {redact_url(url)}: {error}") from error
 
     def put(self, key: str, data: bytes, *, media_type: str) -> None:
-        from obstore.exceptions import AlreadyExistsError, NotSupportedError
+        from obstore.exceptions import AlreadyExistsError
 
-        attributes = {"Content-Type": media_type} if not self.url.startswith("file://") else None
         try:
-            self._store.put(key, data, mode="create", attributes=attributes)
+            self._create(key, data, {"Content-Type": media_type} if not self.url.startswith("file://") else None)
         except AlreadyExistsError:
             return
+        except self._error as error:
+            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
+
+    def _create(self, key: str, data: bytes, attributes: dict[str, str] | None) -> None:
+        from obstore.exceptions import NotSupportedError
+
+        try:
+            self._store.put(key, data, mode="create", attributes=attributes)
         except NotSupportedError:  # a store without conditional writes
             if not self.exists(key):
                 self._store.put(key, data, attributes=attributes)
-        except self._error as error:
-            raise StorageError(f"evidence store {redact_url(self.url)}: {key}: {error}") from error
 
     def get(self, key: str) -> bytes:
         try:

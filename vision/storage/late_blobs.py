@@ -30,6 +30,7 @@ class LateBlobs:
         self._waiting: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
         self._late = False
+        self.faults = 0  # how often writing failed in a way that no store should
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="late-evidence", daemon=True)
@@ -39,7 +40,7 @@ class LateBlobs:
         """Raises StorageError when the store is away and as much as may wait is waiting."""
         with self._changed:
             if key not in self._waiting:
-                if self._bytes + len(data) > self._most:
+                if self._late and self._bytes + len(data) > self._most:
                     raise StorageError(f"evidence store is away and {self._bytes / 2**20:.0f} MiB wait for it already")
                 self._waiting[key] = (data, media_type)
                 self._bytes += len(data)
@@ -75,8 +76,9 @@ class LateBlobs:
     def close(self, wait_s: float = 3.0) -> None:
         """Try once more for what waits; what is left then is lost, and told."""
         until_s = self._clock.monotonic_s() + wait_s
-        while self._clock.monotonic_s() < until_s and self.waiting() and self._write_first():
-            pass
+        for _ in range(self.waiting()):
+            if self._clock.monotonic_s() >= until_s or not self._write_first():
+                break
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
@@ -87,11 +89,12 @@ class LateBlobs:
         while not self._stopping.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting) or self._stopping.is_set())
-            if not self._write_first():
+            faults = self.faults
+            if not self._write_first() or self.faults > faults:
                 self._clock.sleep(_RETRY_S, self._stopping)
 
     def _write_first(self) -> bool:
-        """Write the file that waited longest; False when the store refused it."""
+        """Try to write the file that waited longest; False when the store refused it."""
         with self._changed:
             if not self._waiting:
                 return True
@@ -99,12 +102,16 @@ class LateBlobs:
         try:
             self._blobs.put(key, data, media_type=media_type)
         except StorageError as error:
-            with self._changed:
-                if not self._late:
-                    log.warning("evidence_waits", reason=str(error))
-                self._late = True
-                self._changed.notify_all()
+            self._turn_late(str(error))
             return False
+        except Exception as error:  # the thread's top: the file is kept, and the others are tried before it again
+            log.exception("evidence_writing_crashed", key=key)
+            with self._changed:
+                self.faults += 1
+                if key in self._waiting:
+                    self._waiting.move_to_end(key)
+            self._turn_late(f"{type(error).__name__}: {error}")
+            return True
         with self._changed:
             if self._waiting.pop(key, None) is not None:
                 self._bytes -= len(data)
@@ -113,3 +120,10 @@ class LateBlobs:
                 log.info("evidence_written", last=key)
             self._changed.notify_all()
         return True
+
+    def _turn_late(self, reason: str) -> None:
+        with self._changed:
+            if not self._late:
+                log.warning("evidence_waits", reason=reason)
+            self._late = True
+            self._changed.notify_all()
