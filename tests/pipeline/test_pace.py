@@ -1,6 +1,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from vision.core.errors import StorageError
 from vision.core.frames import Frame, TimeSource
@@ -104,3 +105,16 @@ def test_thinned_looks_are_the_hubs_doing_or_rediss() -> None:
     assert pace.report({3: 1})["held_by"] == "hub"
     rig.spool.failures = 1
     assert pace.report({3: 1})["held_by"] == "redis"
+
+
+@pytest.mark.parametrize("tick_s", [1, 14, 16, 90])
+def test_ticks_longer_than_the_window_still_tell_what_was_missed(tick_s: int) -> None:
+    rig = Rig()
+    pace = rig.pace()
+    for _tick in range(20):
+        rig.looks("important", 10, taken=False)
+        rig.clock.advance(tick_s)
+        pace.follow()
+    row = pace.report({1: 1})["classes"]["1"]
+    assert row["came"] == row["missed"] >= 10
+    assert pace.report({1: 1})["window_s"] <= max(15 + tick_s, tick_s)

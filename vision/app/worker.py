@@ -84,7 +84,7 @@ def worker(city: CityConfig, redis_url: str, name: str) -> Iterator[Worker]:
         stack.enter_context(assigning(redis_url, name, board, clock))
         leases = CameraLeases(redis_url, name)
         stack.callback(leases.close)
-        mailbox = Mailbox()
+        mailbox = Mailbox(clock)
         blobs = LateBlobs(ObjectBlobs(city.evidence_url), clock)
         stack.callback(blobs.close)
         settings = rule_settings(city)

@@ -97,8 +97,8 @@ class Pace:
             self.mailbox.thin(share)
             self.share = share
         self._past.append(_Second(now_s, self.mailbox.tallies(), self.spent.seconds()))
-        while now_s - self._past[0].at_s > _WINDOW_S:
-            self._past.popleft()
+        while len(self._past) > 2 and now_s - self._past[1].at_s >= _WINDOW_S:  # one from before the window stays,
+            self._past.popleft()  # or ticks that take longer would leave nothing to compare with
 
     def report(self, views: Mapping[int, int]) -> dict[str, Any]:
         """What the board is told; `views`: how many this worker has of each class of priority."""

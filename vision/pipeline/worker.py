@@ -91,6 +91,8 @@ class Mailbox(Protocol):
 
     def rank(self, priorities: Mapping[str, int]) -> None: ...
 
+    def boost(self, camera_ids: frozenset[str]) -> None: ...
+
     def thin(self, share: float) -> None: ...
 
     def tallies(self) -> Mapping[int, Tally]: ...
@@ -356,9 +358,10 @@ class Worker:
                 watched.analysers = self._analysers(watched.camera, watched)
 
     def _hurry(self, boosted: frozenset[str]) -> None:
-        """Cameras with incidents under way are visited more often."""
+        """Cameras with incidents under way are visited more often, and their looks thinned least."""
         if boosted != self._boosted:
             self._boosted = boosted
+            self.parts.mailbox.boost(boosted)
             self.parts.watch.boost(boosted)
 
     def _accept(self, camera_id: str, view_id: str) -> None:
