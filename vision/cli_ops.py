@@ -63,7 +63,8 @@ def restore(
     """Bring a backup back: into an empty place, unless --replace is given. The hub must not run."""
     from vision.app.up import locked
     from vision.backup.archive import Archive
-    from vision.backup.run import CONFIG_MEMBER, give_to_folders_owner
+    from vision.backup.owner import give_to_folders_owner, made_for_the_service
+    from vision.backup.run import CONFIG_MEMBER, restored_folders
     from vision.backup.run import restore as bring_back
     from vision.config.schema import load
 
@@ -78,7 +79,7 @@ def restore(
         give_to_folders_owner(config)
         print(f"{config}: taken from the archive")
     city = load(config)
-    with locked(city):
+    with made_for_the_service(restored_folders(city)), locked(city):
         done = bring_back(found, city, replace=replace)
     print(f"restored; of {done.evidence} evidence files the store lacks {done.missing}")
     if done.missing:

@@ -1,5 +1,6 @@
 """A centre is put away and brought back elsewhere, on SQLite and on PostgreSQL."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,10 +159,13 @@ def test_by_the_command_line_onto_an_empty_machine(tmp_path: Path, clock: Manual
     assert (made.returncode, made.stderr) == (0, "")
     shutil.rmtree(tmp_path / "old")
     (tmp_path / "old").mkdir()
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "old", 65534, 65534)
     back = vision("restore", str(tmp_path / "a.tar"), "-c", str(tmp_path / "old" / "city.yaml"))
     assert (back.returncode, back.stderr) == (0, "")
     assert "the store lacks 0" in back.stdout
     assert cameras(load(old), clock) == {"gate"}
+    assert {path.stat().st_uid for path in (tmp_path / "old").rglob("*")} == {(tmp_path / "old").stat().st_uid}
     torn = tmp_path / "torn.tar"
     torn.write_bytes((tmp_path / "a.tar").read_bytes()[:-12_000])
     refused = vision("restore", str(torn), "-c", str(old))

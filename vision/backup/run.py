@@ -1,13 +1,13 @@
 """`vision backup` and `vision restore`: what goes into the archive and where it comes back to."""
 
 import mimetypes
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+from sqlalchemy import make_url
 
 from vision import __version__
 from vision.backup.archive import Archive, Manifest, Writer, writing
@@ -121,6 +121,17 @@ def restore(archive: Archive, city: CityConfig, *, replace: bool) -> Outcome:
     return Outcome(manifest, count, missing)
 
 
+def restored_folders(city: CityConfig) -> list[Path]:
+    """The folders that `restore` writes into; they need not be there."""
+    folders = [city.data]
+    if (database := make_url(city.database_url)).get_backend_name() == "sqlite":
+        folders.append(Path(str(database.database)).parent)
+    if city.evidence_url.startswith("file://"):
+        folders.append(Path(city.evidence_url.removeprefix("file://")))
+    models = _models_folder(city)
+    return folders if models is None else [*folders, models]
+
+
 def _require_known(archive: Archive, database: Database) -> None:
     if archive.manifest.revision not in database.revisions():
         raise BackupError(
@@ -147,14 +158,6 @@ def _key(city: CityConfig, archive: Archive) -> None:
         made.unlink(missing_ok=True)
         archive.extract(_KEY, made)
         made.rename(city.data / "links.key")
-        give_to_folders_owner(city.data / "links.key")
-
-
-def give_to_folders_owner(path: Path) -> None:
-    """What root brings back is for the service, which runs as somebody else: its folder's owner and group get it."""
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _models(city: CityConfig, archive: Archive) -> None:
