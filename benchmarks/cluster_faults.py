@@ -207,7 +207,7 @@ def ray_workers(city: City) -> Iterator[Any]:
     try:
         nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
         names = [f"w{n}" for n in range(1, city.plan.workers + 1)]
-        fleet = Fleet(partial(work, str(city.folder)), names, cpus=1.0)
+        fleet = Fleet(partial(work, str(city.folder)), names, city=str(city.folder), cpus=1.0)
         fleet.start(cluster.address)
         city.stop_others = fleet.stop
         try:

@@ -3,6 +3,7 @@
 import threading
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -28,7 +29,15 @@ def run_cluster(config_path: Path, *, workers: int, address: str | None, cpus: f
     require_redis(city.redis)
     require_model(city)
     names = [f"worker-{number}" for number in range(1, workers + 1)]
-    fleet = Fleet(partial(_serve, str(config_path.resolve()), city.redis), names, cpus=cpus, gpus=gpus)
+    path = str(config_path.resolve())
+    fleet = Fleet(
+        partial(_serve, path, city.redis),
+        names,
+        city=_place(city.redis),
+        setup=f"{path}\n{city.model_dump_json()}",
+        cpus=cpus,
+        gpus=gpus,
+    )
     try:
         fleet.start(address)
         stop_on_signals().wait()  # only now: joining a cluster replaces handlers by Ray's, which exit
@@ -36,6 +45,11 @@ def run_cluster(config_path: Path, *, workers: int, address: str | None, cpus: f
         fleet.stop()
 
 
-def _serve(config_path: str, redis_url: str, name: str, stop: threading.Event) -> None:
+def _place(redis_url: str) -> str:
+    """What tells cities apart, since leases lie there: host, port and number of the Redis, whatever the password."""
+    parts = urlsplit(redis_url)
+    return f"{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
+
+def _serve(config_path: str, redis_url: str, name: str, stop: threading.Event) -> None:
     serve(Path(config_path), redis_url, name, stop)
