@@ -373,3 +373,72 @@ def test_leases_are_renewed_beside_the_ticks_and_findings_carry_the_newest_token
     assert rig.board.alive == ["w1"]
     assert [finding.fence for finding in rig.look(worker, 0)] == [9]
     worker.stop()
+
+
+def test_leases_are_renewed_while_new_cameras_memories_are_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by another thread: a lock that is held meanwhile would never be given."""
+    renewed: list[list[str]] = []
+    worker = rig.worker()
+
+    def memory(_key: str) -> None:
+        thread = threading.Thread(target=worker.renew_leases)
+        thread.start()
+        thread.join(5)
+        renewed.append([] if thread.is_alive() else list(worker._fences))
+
+    monkeypatch.setattr(rig.board, "memory", memory)
+    worker.tick()
+    assert renewed == [["gate"]], "also those of cameras that are only being taken over"
+
+
+def test_a_camera_that_another_worker_got_meanwhile_is_not_judged(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    assert worker._analyser("gate", "main") is not None
+    rig.leases.others = {"gate"}
+    worker.renew_leases()
+    assert worker._analyser("gate", "main") is None
+    worker.tick()
+    assert set(worker._cameras) == set()
+
+
+def test_a_worker_whose_ticks_hang_lets_others_have_its_cameras(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.tick()
+    worker.renew_leases()
+    rig.clock.advance(61)
+    for _turn in range(3):
+        worker.renew_leases()
+    assert rig.board.alive == ["w1"]
+    worker.tick()
+    worker.renew_leases()
+    assert rig.board.alive == ["w1", "w1"]
+
+
+def test_nothing_is_renewed_once_a_worker_has_left(rig: Rig) -> None:
+    worker = rig.worker()
+    worker.start()
+    worker.tick()
+    worker.stop()
+    worker.renew_leases()
+    assert rig.leases.released == ["gate"]
+    assert (rig.board.left, rig.board.alive) == ("w1", [])
+
+
+def test_whatever_fails_when_leases_are_renewed_is_counted_and_tried_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, stop = rig.worker(), threading.Event()
+    worker.tick()
+    turns: list[None] = []
+
+    def hold(_cameras: object) -> dict[str, int]:
+        turns.append(None)
+        if len(turns) == 2:
+            stop.set()
+        raise RuntimeError("should not happen")
+
+    monkeypatch.setattr(rig.leases, "hold", hold)
+    worker._hold_on(stop)
+    assert worker.hold_failures == 2
+    assert worker._fences == {"gate": 7}, "what was ours is ours until somebody says otherwise"

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 _TICK_S = 1.0
 _HOLD_S = 1.0
+_HANGS_S = 60.0  # without a step of a tick: somebody else should have the cameras
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
 _STOP_WITHIN_S = 5.0
@@ -158,7 +159,6 @@ class _Watched:
 
     camera: Camera
     analysers: dict[str, Analyser]
-    fence: int = 0
     blind_at_s: float | None = None  # when it was last reported blind
 
 
@@ -184,10 +184,15 @@ class Parts:
 
 @dataclass(slots=True)
 class Worker:
-    """Owns the threads of one worker process; `tick` once a second keeps it in step with the board."""
+    """Owns the threads of one worker process; `tick` once a second keeps it in step with the board.
+
+    Attributes:
+        hold_failures: times that leases were not renewed for something that should not happen.
+    """
 
     name: str
     parts: Parts
+    hold_failures: int = 0
     _cameras: dict[str, _Watched] = field(default_factory=dict)
     _version: int | None = None
     _wanted: dict[str, Camera] = field(default_factory=dict)
@@ -196,12 +201,17 @@ class Worker:
     _boosted: frozenset[str] = frozenset()
     _memory_at_s: float = 0.0
     _away: bool = False
+    _fences: Mapping[str, int] = field(default_factory=dict)  # the leases we have, and their tokens; replaced whole
+    _left: bool = False
+    _stepped_s: float = 0.0
+    _hangs: bool = False
     _looks: Looks = field(init=False)
     _pace: Pace = field(init=False)
     _evidence: EvidenceRecorder = field(init=False)
     _clips: ClipKeeper = field(init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _leasing: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # `_cameras`; nobody who holds it waits for Redis
+    _making: threading.Lock = field(default_factory=threading.Lock)  # analysers
+    _leasing: threading.Lock = field(default_factory=threading.Lock)  # leases and `_fences`
 
     def __post_init__(self) -> None:
         self._evidence = EvidenceRecorder(self.parts.blobs)
@@ -213,6 +223,7 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         self.start()
+        self._step()
         holder = threading.Thread(target=self._hold_on, args=(stop,), name="leases", daemon=True)
         holder.start()
         try:
@@ -231,19 +242,31 @@ class Worker:
                 self.renew_leases()
             except StorageError as error:
                 log.debug("leases_not_renewed", worker=self.name, reason=str(error))
+            except Exception:
+                self.hold_failures += 1
+                log.exception("leases_failed", worker=self.name, failures=self.hold_failures)
             self.parts.clock.sleep(_HOLD_S, stop)
 
     def renew_leases(self) -> None:
-        """Of the cameras that are ours; raises StorageError."""
-        self.parts.board.post_life(self.name)
+        """Of the cameras that are ours, unless the ticks hang; those that another worker got are not judged any more.
+
+        Raises StorageError.
+        """
+        hangs = self.parts.clock.monotonic_s() - self._stepped_s > _HANGS_S
+        if hangs and not self._hangs:
+            log.error("worker_hangs", worker=self.name, cameras=len(self._fences), after_s=_HANGS_S)
+        self._hangs = hangs
         with self._leasing:
-            with self._lock:
-                mine = list(self._cameras)
-            fences = self.parts.leases.hold(mine)
-            with self._lock:
-                for key, fence in fences.items():
-                    if key in self._cameras:
-                        self._cameras[key].fence = fence
+            if hangs or self._left:
+                return
+            self.parts.board.post_life(self.name)
+            before = self._fences
+            self._fences = self.parts.leases.hold(list(before))
+        if lost := before.keys() - self._fences.keys():
+            log.warning("cameras_lost", worker=self.name, cameras=sorted(lost)[:10], count=len(lost))
+
+    def _step(self) -> None:
+        self._stepped_s = self.parts.clock.monotonic_s()
 
     def start(self) -> None:
         self.parts.spool.start()
@@ -266,8 +289,10 @@ class Worker:
     def _let_go(self) -> None:
         """Another worker need not wait for our leases to run out."""
         try:
-            self.parts.leases.release(list(self._cameras))
-            self.parts.board.leave(self.name)
+            with self._leasing:  # nothing is renewed afterwards
+                self._left, self._fences = True, {}
+                self.parts.leases.release(list(self._cameras))
+                self.parts.board.leave(self.name)
         except StorageError as error:
             log.warning("leases_not_released", worker=self.name, reason=str(error))
 
@@ -294,6 +319,7 @@ class Worker:
             if self._away:
                 log.info("board_regained", worker=self.name)
             self._away = False
+        self._step()
 
     def _follow_registry(self) -> None:
         """Look at the registry's cameras that are in our share and that nobody else holds."""
@@ -308,23 +334,24 @@ class Worker:
             log.info("registry_followed", worker=self.name, version=version, cameras=len(self._wanted))
         share = self.parts.board.share(self.name)
         mine = [key for key in self._wanted if share is None or key in share]
-        fences = self.parts.leases.hold(mine)
-        self._adopt([self._wanted[key] for key in mine if key in fences], fences)
+        with self._leasing:
+            held = self._fences = self.parts.leases.hold(mine)
+        self._adopt([self._wanted[key] for key in mine if key in held])
 
-    def _adopt(self, cameras: list[Camera], fences: Mapping[str, int]) -> None:
+    def _adopt(self, cameras: list[Camera]) -> None:
         """Only cameras that were added, changed or removed are touched."""
         wanted = {camera.id: camera for camera in cameras}
-        with self._lock:
-            gone = [key for key in self._cameras if key not in wanted]
-            for key in gone:
-                del self._cameras[key]
-                self._evidence.forget(key)
-                self._clips.forget(key)
-            changed = [c for c in cameras if c.id not in self._cameras or self._cameras[c.id].camera != c]
-            for camera in changed:
-                self._cameras[camera.id] = _Watched(camera, self._analysers(camera, self._cameras.get(camera.id)))
-            for key, watched in self._cameras.items():
-                watched.fence = fences[key]
+        with self._making:
+            known = dict(self._cameras)
+            changed = [c for c in cameras if c.id not in known or known[c.id].camera != c]
+            made = {c.id: _Watched(c, self._analysers(c, known.get(c.id))) for c in changed}
+            with self._lock:
+                gone = [key for key in self._cameras if key not in wanted]
+                for key in gone:
+                    del self._cameras[key]
+                    self._evidence.forget(key)
+                    self._clips.forget(key)
+                self._cameras.update(made)
         if gone or changed:
             self.parts.mailbox.rank({camera.id: camera.priority for camera in cameras})
             self.parts.watch.apply(cameras)
@@ -349,12 +376,13 @@ class Worker:
                 except (ValueError, KeyError, TypeError) as error:
                     log.warning("memory_not_restored", camera=camera.id, view=view.id, reason=str(error))
             made[view.id] = analyser
+            self._step()
         return made
 
     def renew(self) -> None:
         """New analysers, after the detector was exchanged; they remember what the old ones saw standing."""
-        with self._lock:
-            for watched in self._cameras.values():
+        with self._making:
+            for watched in list(self._cameras.values()):
                 watched.analysers = self._analysers(watched.camera, watched)
 
     def _hurry(self, boosted: frozenset[str]) -> None:
@@ -379,7 +407,7 @@ class Worker:
             self.parts.watch.hold(held)
 
     def _analyser(self, camera_id: str, view_id: str) -> Analyser | None:
-        if camera_id in self._held:
+        if camera_id in self._held or camera_id not in self._fences:
             return None
         with self._lock:
             watched = self._cameras.get(camera_id)
@@ -412,7 +440,7 @@ class Worker:
         watched = self._cameras.get(camera_id)
         if watched is None:
             return findings
-        fence, area = watched.fence, watched.camera.area
+        fence, area = self._fences.get(camera_id, 0), watched.camera.area
         return [replace(finding, fence=fence, area=area) for finding in findings]
 
     def _post_health(self) -> None:
