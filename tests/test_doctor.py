@@ -44,6 +44,14 @@ def test_a_worker_is_not_asked_for_the_hubs_port_and_database(city: CityConfig) 
     assert {checks[what].verdict for what in ("model", "camera gate")} == {Verdict.FAILS}
 
 
+@pytest.mark.parametrize("part", [Part.HUB, Part.WORKER])
+def test_a_part_of_its_own_needs_a_redis_and_everything_together_none(city: CityConfig, part: Part) -> None:
+    without = city.model_copy(update={"redis": None, "cameras": {}})
+    assert told(without, part)["redis"].verdict is Verdict.FAILS
+    assert "`redis:`" in told(without, part)["redis"].sentence
+    assert told(without, Part.ALL)["redis"].verdict is Verdict.WORKS
+
+
 def test_what_is_away_is_one_line_without_its_password(city: CityConfig) -> None:
     checks = told(city, Part.HUB)
     for what in ("redis", "database"):

@@ -59,6 +59,9 @@ def doctor(
     part: Annotated[Part, typer.Option(help="What shall run here; checks nothing that another machine has to do.")] = (
         Part.ALL
     ),
+    redis: Annotated[
+        str | None, typer.Option(envvar="STREETWARD_REDIS", help="Redis URL of a worker, before the file's.")
+    ] = None,
 ) -> None:
     """Say what works on this machine: model, GPU, codecs, port, disk, clock, servers, each camera's stream."""
     from vision.config.schema import load
@@ -66,7 +69,10 @@ def doctor(
 
     mark = {Verdict.WORKS: "ok  ", Verdict.CARE: "care", Verdict.FAILS: "FAIL"}
     failed = False
-    for check in examine(load(config), part):
+    city = load(config)
+    if part is Part.WORKER and redis is not None:
+        city = city.model_copy(update={"redis": redis})
+    for check in examine(city, part):
         print(f"{mark[check.verdict]}  {check.what}: {check.sentence}", flush=True)
         failed |= check.verdict is Verdict.FAILS
     if failed:

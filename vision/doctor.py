@@ -41,7 +41,8 @@ class Check:
 
 def examine(city: CityConfig, part: Part = Part.ALL) -> Iterator[Check]:
     """Every check in turn that concerns `part`; none raises, and cameras come last because they take longest."""
-    for what, check in _CHECKS.items():
+    checks = _CHECKS if part is Part.ALL else {**_CHECKS, "redis": _shared_redis}
+    for what, check in checks.items():
         if what not in _NOT_FOR[part]:
             yield _guarded(what, partial(check, city))
     if part is Part.HUB:
@@ -130,6 +131,13 @@ def _redis(city: CityConfig) -> tuple[Verdict, str]:
     board.registry_version()
     board.close()
     return Verdict.WORKS, f"{redact_url(city.redis)} answers"
+
+
+def _shared_redis(city: CityConfig) -> tuple[Verdict, str]:
+    """Where hub and workers run apart they meet on a Redis; only `vision up` brings one."""
+    if city.redis is None:
+        return Verdict.FAILS, "a hub or a worker of its own needs `redis:` in the configuration"
+    return _redis(city)
 
 
 def _database(city: CityConfig) -> tuple[Verdict, str]:

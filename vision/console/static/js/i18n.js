@@ -31,10 +31,15 @@ export function when(iso, { date = "auto" } = {}) {
   return date === "full" ? `${at.getFullYear()}-${day} ${time}` : `${day} ${time.slice(0, 5)}`;
 }
 
-// How far a zone (this machine's, if none is named) is from UTC now: "UTC+8".
+// How far a zone (this machine's, if none is named) is from UTC now: "UTC+8"; in a browser that cannot say, its name.
 export function offset(timeZone = undefined) {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZone, timeZoneName: "shortOffset" }).formatToParts(new Date());
-  return parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+  for (const timeZoneName of ["shortOffset", "short"]) { // Chromium before 95 throws at the first
+    try {
+      const parts = new Intl.DateTimeFormat("en-GB", { timeZone, timeZoneName }).formatToParts(new Date());
+      return parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+    } catch { /* the next one */ }
+  }
+  return timeZone ?? "";
 }
 
 export function lasted(fromIso, toIso = null) {

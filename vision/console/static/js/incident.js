@@ -8,6 +8,7 @@ import { miniMap } from "./minimap.js";
 import { zoomable } from "./picture.js";
 import { fail, toast } from "./toast.js";
 
+const AGAIN_AFTER_MS = 3000;
 const VERBS = ["confirm", "reject", "speak", "file", "undo"];
 
 export class IncidentView {
@@ -55,8 +56,9 @@ export class IncidentView {
   }
 
   // The same element at every painting of this alert: a zoomed picture, a half-written comment, a sound stay as they are.
+  // A picture that was not there is asked for again: a slow store may have it by now.
   keep(name, make) {
-    if (!this.kept.has(name)) this.kept.set(name, make());
+    if (!this.kept.has(name) || this.kept.get(name).lostAt < Date.now() - AGAIN_AFTER_MS) this.kept.set(name, make());
     return this.kept.get(name);
   }
 

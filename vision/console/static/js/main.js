@@ -96,10 +96,15 @@ class App {
         p.name === "queue" && counts.todo > 0 && h("span", { class: `count ${counts.grave ? "" : "quiet"}` }, counts.todo > 999 ? "999+" : counts.todo))));
   }
 
+  // Only when it says something new: a click that begins on one button and ends on its successor would be lost.
   paintTop() {
     const { state } = this.store;
     const cameras = [...this.cameras.values()].filter((c) => c.enabled);
     const bad = cameras.filter((c) => c.state !== "live");
+    const zone = offset(), cityZone = offset(this.me.console.time_zone);
+    const said = JSON.stringify([state, cameras.length, bad.length, this.pressure?.summary, zone, cityZone, this.sound, lang()]);
+    if (said === this.said) return;
+    this.said = said;
     fill(this.top,
       h("h1", {}, this.me.console.name),
       h("span", { class: "line small", id: "link-state", data: { state } }, h("i", { class: `dot ${state === "live" ? "green" : "red"}` }), t(state)),
@@ -107,7 +112,7 @@ class App {
       this.pressure?.summary && h("a", { class: "chip amber clip pressure", href: "/console/fleet", id: "pressure", title: words(this.pressure.summary) }, words(this.pressure.summary)),
       h("span", { class: "grow" }),
       this.clock,
-      offset() !== offset(this.me.console.time_zone) && h("span", { class: "chip amber optional", title: t("zone_differs_hint") }, t("zone_differs", { zone: offset(this.me.console.time_zone) })),
+      zone !== cityZone && h("span", { class: "chip amber optional", title: t("zone_differs_hint") }, t("zone_differs", { zone: cityZone })),
       this.me.by === "loopback" && h("span", { class: "chip amber optional" }, t("loopback")),
       h("span", { class: "line small muted optional" }, icon("user", true), t("signed_in", { name: this.me.name, role: t(this.me.role === "admin" ? "admin_role" : this.me.role) })),
       button("", { iconName: this.sound ? "bell" : "mute", kind: "flat square", title: t("sound"), onclick: () => { this.sound = !this.sound; localStorage.setItem("sound", this.sound ? "on" : "off"); this.paintTop(); } }),

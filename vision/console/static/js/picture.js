@@ -48,6 +48,6 @@ export function zoomable(src, alt, overlay = null) {
     else if (event.key === "-") zoom(0.8, frame.clientWidth / 2, frame.clientHeight / 2);
   });
   image.addEventListener("load", () => frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight));
-  image.addEventListener("error", () => { frame.classList.add("missing"); fill(frame, t("picture_missing")); });
+  image.addEventListener("error", () => { frame.lostAt = Date.now(); frame.classList.add("missing"); fill(frame, t("picture_missing")); });
   return frame;
 }
