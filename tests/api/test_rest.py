@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import httpx
 import numpy as np
+import pytest
 from sqlalchemy import select
 
 from tests.api.city import City, write_log
@@ -142,9 +143,38 @@ def test_what_is_slow_is_told_in_words_and_as_metrics(city: City, client: httpx.
     assert told["slow"][0]["cause"] == "database"
     assert [row["looks_share"] for row in told["classes"]] == [1.0, 0.25]
     assert 'streetward_slow{cause="database"} 1.0' in metrics
-    assert "streetward_incidents" not in metrics, "a database that is slow is not waited for"
+    assert "# HELP streetward_incidents " in metrics, "what is merely slow is asked"
+    assert 'streetward_cameras{state="live"} 3.0' in metrics
     assert 'streetward_slow{cause="redis"} 0.0' in metrics
     assert 'streetward_class_looks_share{priority="2"} 0.25' in metrics
+
+
+@pytest.mark.parametrize("away", [Cause.DATABASE, Cause.REDIS])
+def test_what_is_away_is_not_waited_for_by_metrics(city: City, away: Cause) -> None:
+    city.services = replace(city.services, pressure=lambda: Pressure(unreachable=frozenset({away})))
+    server = ApiServer(city.app(), city.services.feed, port=0)
+    server.start()
+    try:
+        metrics = httpx.get(f"http://127.0.0.1:{server.port}/metrics").text
+    finally:
+        server.stop()
+    assert "streetward_slow{" in metrics
+    assert "streetward_incidents" not in metrics
+
+
+def test_a_platforms_own_words_are_for_those_who_look_after_deliveries(city: City) -> None:
+    why, quoted = Why("一件待办", "1 waiting"), Why("一件待办（503）", "1 waiting (503)")
+    slow = (Slowdown(Cause.PLATFORM, city.clock.now(), why, quoted),)
+    city.services = replace(city.services, pressure=lambda: Pressure(slow, (), summary(slow, ())))
+    server = ApiServer(city.app(), city.services.feed, port=0)
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}/api/v1/pressure"
+        told = {role: httpx.get(url, headers={"X-API-Key": city.key(role)}).text for role in ("viewer", "supervisor")}
+    finally:
+        server.stop()
+    assert "503" not in told["viewer"]
+    assert told["supervisor"].count("503") == 4, "in the reason and the summary, in both languages"
 
 
 def test_workers_tell_how_their_patrols_keep_the_targets(client: httpx.Client) -> None:

@@ -168,10 +168,12 @@ def test_cases_that_wait_are_the_platforms_doing_with_its_words_and_hold_up_no_l
     rig.turn(20)
     (slow,) = rig.watch.now().slow
     assert slow.cause is Cause.PLATFORM
-    assert slow.why.zh == "city 有 2 件待办，最早的已等 30 秒（503 down for maintenance）"
+    assert slow.why.zh == "city 有 2 件待办，最早的已等 30 秒"
+    assert slow.quoted is not None
+    assert slow.quoted.zh == f"{slow.why.zh}（503 down for maintenance）"
     summary = rig.watch.now().summary
     assert summary is not None
-    assert summary.en.startswith("The case platform is slow: 2 waiting for city, the oldest for 30 s (503")
+    assert summary.en == "The case platform is slow: 2 waiting for city, the oldest for 30 s"
 
 
 def test_another_hub_keeps_the_record(database: Database) -> None:
@@ -200,3 +202,40 @@ def test_a_redis_that_hangs_is_told_while_it_hangs(rig: Rig, monkeypatch: pytest
     monkeypatch.setattr(rig.board, "workers", workers)
     rig.watch.ask_redis()
     assert [(one.cause, one.why.en) for one in said] == [(Cause.REDIS, "no answer")]
+
+
+def test_what_is_slow_is_not_unreachable_and_what_is_away_is_at_once(rig: Rig) -> None:
+    rig.board.load = {"redis_s": 0.9}
+    rig.turn(5)
+    assert [one.cause for one in rig.watch.now().slow] == [Cause.REDIS]
+    assert rig.watch.now().unreachable == frozenset()
+    rig.board.away = True
+    rig.turn(1)
+    assert rig.watch.now().unreachable == {Cause.REDIS}
+
+
+def test_a_hub_that_comes_to_keep_the_record_writes_what_no_other_wrote(database: Database) -> None:
+    """Two hubs see the same; the one that kept the record is gone before the end of it."""
+    clock, board, keeper = ManualClock(), Board(load=THIN), ["a"]
+    hubs = {
+        name: PressureWatch(board, database, clock, writes=lambda name=name: keeper[0] == name)  # type: ignore[misc]
+        for name in "ab"
+    }
+
+    def turn(seconds: int, names: str) -> None:
+        for _ in range(seconds):
+            clock.advance(1)
+            for name in names:
+                hubs[name].ask_database()
+                hubs[name].ask_redis()
+                hubs[name].look()
+
+    turn(8, "ab")
+    board.load = {}
+    keeper[0] = "nobody"
+    turn(20, "b")
+    keeper[0] = "b"
+    turn(2, "b")
+    with database.reading() as session:
+        written = session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
+    assert written == ["slowdown_began", "slowdown_ended"]

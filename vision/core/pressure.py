@@ -21,11 +21,17 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slowdown:
-    """Something that has been slow since a time; `why` is what was measured."""
+    """Something that has been slow since a time.
+
+    Attributes:
+        why: what was measured.
+        quoted: the same with a platform's own words, which are for those who look after deliveries.
+    """
 
     cause: Cause
     since: datetime
     why: Why
+    quoted: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,14 @@ class ClassPace:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """The whole state, as of one moment; `summary` None while all is well."""
+    """The whole state, as of one moment.
+
+    Attributes:
+        summary: None while all is well.
+        unreachable: of Redis and the database, what does not answer at all; it is of no use to ask.
+    """
 
     slow: tuple[Slowdown, ...] = ()
     classes: tuple[ClassPace, ...] = ()
     summary: Why | None = None
+    unreachable: frozenset[Cause] = frozenset()

@@ -32,8 +32,9 @@ _OLD_S = 15.0  # the oldest finding that the hubs have not finished
 _SPOOLED = 1_000
 _FILES = 5  # a worker: what may be under way to an evidence store that is well
 _CASE_LATE = timedelta(seconds=20)
+_SAME = timedelta(seconds=10)  # between what two hubs see of one thing; nothing begins twice within it
 _COUNTED = ("evidence_waiting", "findings_waiting")
-_MOST_ENTRIES = 200  # that wait for a database which is away
+_MOST_ENTRIES = 200  # that wait for a database which is away, or in a hub that keeps no record
 _OPEN = (DeliveryStatus.PENDING.value, DeliveryStatus.SENDING.value)
 _CASES = tuple(kind.value for kind in DeliveryKind if kind is not DeliveryKind.ANNOUNCE)
 
@@ -81,6 +82,10 @@ class _Asking:
     def answered(self) -> None:
         self.took_s = self.waits_s()
 
+    @property
+    def unreachable(self) -> bool:
+        return self.away or self.waits_s() > _STUCK_S
+
     def waits_s(self) -> float:
         since_s = self._since_s
         return 0.0 if since_s is None else self._clock.monotonic_s() - since_s
@@ -113,6 +118,7 @@ class PressureWatch:
         self._signs: dict[Cause, _Sign] = {}
         self._now = Pressure()
         self._late: Why | None = None  # cases that the platforms have not taken
+        self._quoted: Why | None = None  # the same with the platforms' own words
         self._redis, self._base = _Asking(clock), _Asking(clock)
         self._loads: Mapping[str, Mapping[str, Any]] = {}
         self._entries: deque[AuditEntry] = deque(maxlen=_MOST_ENTRIES)
@@ -167,21 +173,23 @@ class PressureWatch:
             with self._database.reading() as session:
                 session.execute(select(1))
                 self._base.answered()
-                self._late = _late_cases(session.execute(_late_statement()).all(), self._clock.now())
+                rows, now = session.execute(_late_statement()).all(), self._clock.now()
+                self._late, self._quoted = _late_cases(rows, now), _late_cases(rows, now, quoting=True)
             self._write_entries()
 
     def _write_entries(self) -> None:
-        if not self._writes():
-            self._entries.clear()
-        elif self._entries:
-            entries = list(self._entries)
-            with self._database.transaction() as session:
-                session.add_all(_copy(entry) for entry in entries)
-            for _ in entries:
-                self._entries.popleft()
+        """A hub that keeps no record may come to keep it, and writes what no other wrote meanwhile."""
+        if not self._entries or not self._writes():
+            return
+        entries = list(self._entries)
+        with self._database.transaction() as session:
+            known = session.execute(_written_statement(min(entry.at for entry in entries) - _SAME)).all()
+            session.add_all(_copy(entry) for entry in entries if not _is_known(entry, known))
+        for _ in entries:
+            self._entries.popleft()
 
     def _redis_trouble(self) -> Why | None:
-        if self._redis.away or self._redis.waits_s() > _STUCK_S:
+        if self._redis.unreachable:
             return Why("没有应答", "no answer")
         slowest_s = max([self._redis.took_s, *(load.get("redis_s", 0.0) for load in self._loads.values())])
         return _answers_after(slowest_s) if slowest_s > _REDIS_S else None
@@ -211,11 +219,13 @@ class PressureWatch:
                 sign.told = True
                 self._tell("slowdown_began", cause, sign, classes)
         slow = tuple(
-            Slowdown(cause, self._signs[cause].since, self._signs[cause].why)
+            Slowdown(cause, sign.since, sign.why, self._quoted if cause is Cause.PLATFORM else None)
             for cause in Cause
-            if cause in self._signs and self._signs[cause].told
+            if (sign := self._signs.get(cause)) is not None and sign.told
         )
-        self._now = Pressure(slow, classes, pressure_words.summary(slow, classes))
+        asked = ((Cause.REDIS, self._redis), (Cause.DATABASE, self._base))
+        unreachable = frozenset(cause for cause, asking in asked if asking.unreachable)
+        self._now = Pressure(slow, classes, pressure_words.summary(slow, classes), unreachable)
 
     def _tell(self, event: str, cause: Cause, sign: _Sign, classes: Sequence[ClassPace]) -> None:
         shares = {str(pace.priority): round(pace.share, 2) for pace in classes}
@@ -238,6 +248,18 @@ def _copy(entry: AuditEntry) -> AuditEntry:
         subject=entry.subject,
         reason=entry.reason,
         detail=entry.detail,
+    )
+
+
+def _written_statement(since: datetime) -> Any:
+    begun_or_ended = AuditEntry.action.in_(("slowdown_began", "slowdown_ended"))
+    return select(AuditEntry.action, AuditEntry.subject, AuditEntry.at).where(AuditEntry.at >= since, begun_or_ended)
+
+
+def _is_known(entry: AuditEntry, known: Sequence[Any]) -> bool:
+    """Whether another hub, which saw the same, has written it."""
+    return any(
+        (entry.action, entry.subject) == (row.action, row.subject) and abs(entry.at - row.at) < _SAME for row in known
     )
 
 
@@ -298,17 +320,18 @@ def _late_statement() -> Any:
     )
 
 
-def _late_cases(rows: Sequence[Any], now: datetime) -> Why | None:
-    late = [row for row in rows if row[2] is not None and now - row[2] > _CASE_LATE]
+def _late_cases(rows: Sequence[Any], now: datetime, *, quoting: bool = False) -> Why | None:
+    late = [
+        (row[0], row[1], _aged(now - row[2]), _quoted(row[3] if quoting else ""))
+        for row in rows
+        if row[2] is not None and now - row[2] > _CASE_LATE
+    ]
     if not late:
         return None
     return Why(
-        "；".join(
-            f"{row[0]} 有 {row[1]} 件待办，最早的已等 {_aged(now - row[2]).zh}{_quoted(row[3]).zh}" for row in late
-        ),
+        "；".join(f"{target} 有 {count} 件待办，最早的已等 {age.zh}{said.zh}" for target, count, age, said in late),
         "; ".join(
-            f"{row[1]} waiting for {row[0]}, the oldest for {_aged(now - row[2]).en}{_quoted(row[3]).en}"
-            for row in late
+            f"{count} waiting for {target}, the oldest for {age.en}{said.en}" for target, count, age, said in late
         ),
     )
 

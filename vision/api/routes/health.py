@@ -53,14 +53,15 @@ def readyz(hub: Hub) -> Response:
 def metrics(hub: Hub) -> Response:
     """Prometheus text: this process's own counters and the hub's present figures. Numbers only, no names of people.
 
-    While the database or Redis is told as slow, what they would have to be asked for is left out and not waited for.
+    While the database or Redis does not answer at all, what it would have to be asked for is left out and not waited
+    for; what is merely slow is asked, since alerts want to hear of cameras and workers then more than ever.
     """
     registry = CollectorRegistry()
-    slow = {one.cause for one in hub.services.pressure().slow}
+    unreachable = hub.services.pressure().unreachable
     _pressure(hub, registry)
-    if Cause.REDIS not in slow:
+    if Cause.REDIS not in unreachable:
         _load(hub, registry)
-    if not slow & {Cause.REDIS, Cause.DATABASE}:
+    if not unreachable:
         _gauges(hub, registry, camera_items(hub, _EVERYTHING))
     text = generate_latest(REGISTRY) + generate_latest(registry)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

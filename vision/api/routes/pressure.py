@@ -1,11 +1,12 @@
 """Whether anything is slow, since when, and which cameras are looked at more rarely for it."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 
 from vision.api import wire
-from vision.api.access import needs
+from vision.api.access import Principal, Scope, needs
 from vision.api.conditional import send
 from vision.api.context import Hub
 from vision.api.problems import RESPONSES
@@ -15,10 +16,16 @@ from vision.hub import pressure_words
 router = APIRouter(prefix="/pressure", tags=["health"], responses=RESPONSES)
 
 
-@router.get("", response_model=wire.PressureState, dependencies=[needs(None)])
-def read_pressure(hub: Hub, request: Request) -> Response:
-    """What is slow now, in words; from memory, so that it answers while the database does not."""
+@router.get("", response_model=wire.PressureState)
+def read_pressure(hub: Hub, who: Annotated[Principal, needs(None)], request: Request) -> Response:
+    """What is slow now, in words; from memory, so that it answers while the database does not.
+
+    A platform's own words are only for those who look after deliveries.
+    """
     state = hub.services.pressure()
+    if who.may(Scope.DELIVERIES):
+        slow = tuple(replace(one, why=one.quoted or one.why) for one in state.slow)
+        state = replace(state, slow=slow, summary=pressure_words.summary(slow, state.classes))
     return send(
         request,
         {
