@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,12 +16,9 @@ from vision.core.errors import ConfigError, NotThereError
 from vision.core.frames import Image
 from vision.core.ports import Detector
 from vision.detectors.accuracy import BUCKETS, ClassAccuracy, Look, class_accuracy, mean
-from vision.detectors.boxes import Decoding
-from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
+from vision.detectors.catalogue import CATALOGUE_FILE, find_spec, open_detector
 from vision.detectors.labelled import Labelled, LabelledSet, read_picture, read_split
 
-MEASURING = Decoding(score=0.001, candidates=4096, multi_label=True)
-"""Every box counts for something, each place may carry several classes; suppressed and voted on as the product runs."""
 INPUT_PX = 640  # size buckets are told in pixels of an input this wide
 NIGHT_LUMA = 70.0  # a photograph whose mean brightness (0–255) is lower counts as night
 QUICK_PHOTOGRAPHS = 100
@@ -45,7 +43,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     """Measure, and tell what the figures rest on."""
     data, labelled = asked(args)
     pictures = spread(labelled.pictures, args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0))
-    detector = open_detector(args.model, device=args.device, decoding=MEASURING, catalogue_file=args.catalogue)
+    detector = open_to_measure(args.model, args.device, args.catalogue)
     try:
         ids, missing = common_classes(labelled, detector)
         looks = list(looks_at(detector, pictures, labelled, ids))
@@ -59,6 +57,13 @@ def run(args: argparse.Namespace) -> list[Result]:
     if missing:
         print(f"left out, the model does not detect them: {', '.join(missing)}")
     return _results(looks, {name: labelled.names.index(name) for name in ids}, args.score)
+
+
+def open_to_measure(model: str, device: str, catalogue: Path) -> Detector:
+    """A model that tells every box, several classes a place too; duplicates are handled as the product does."""
+    spec = find_spec(model, device, catalogue)
+    measuring = replace(spec.decoding, score=0.001, candidates=4096, multi_label=True)
+    return open_detector(replace(spec, decoding=measuring), device=device)
 
 
 def asked(args: argparse.Namespace) -> tuple[Path, LabelledSet]:

@@ -292,10 +292,9 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def open_model(model: str) -> Detector:
-    from vision.detectors.boxes import Decoding
     from vision.detectors.catalogue import open_detector
 
-    return open_detector(model, device="auto", decoding=Decoding(score=DETECTOR_SCORE))
+    return open_detector(model, device="auto", score=DETECTOR_SCORE)
 
 
 def extend(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,6 @@ from benchmarks.harness import Result
 from vision.core.errors import ConfigError
 from vision.core.geometry import iou_matrix
 from vision.detectors.accuracy import Look
-from vision.detectors.boxes import Decoding
 from vision.detectors.catalogue import open_detector
 from vision.tracking.twins import BIKES, ONE_BIN, distinct
 
@@ -51,8 +50,7 @@ def run(args: argparse.Namespace) -> list[Result]:
     """Measure every family that the set labels."""
     data, labelled = asked(args)
     pictures = spread(labelled.pictures, args.limit or (QUICK_PHOTOGRAPHS if args.quick else 0))
-    decoding = Decoding(score=args.score)  # one class a place, as the product runs
-    detector = open_detector(args.model, device=args.device, decoding=decoding, catalogue_file=args.catalogue)
+    detector = open_detector(args.model, device=args.device, score=args.score, catalogue_file=args.catalogue)
     try:
         ids, _ = common_classes(labelled, detector)
         looks = list(looks_at(detector, pictures, labelled, ids))

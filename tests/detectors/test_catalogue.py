@@ -7,6 +7,7 @@ from tests.detectors.networks import save_colour_network
 from vision.core.errors import ConfigError, ModelFileError, NotThereError
 from vision.detectors import catalogue
 from vision.detectors.modelfile import sha256
+from vision.detectors.openvino import OpenVinoDetector
 
 
 def catalogue_of(folder: Path, **changes: object) -> Path:
@@ -23,6 +24,15 @@ def catalogue_of(folder: Path, **changes: object) -> Path:
     file = folder / "models.yaml"
     file.write_text(yaml.safe_dump({"default": "colours", "models": {"colours": entry | changes}}), encoding="utf-8")
     return file
+
+
+def test_another_least_score_leaves_the_models_own_decoding(tmp_path: Path) -> None:
+    file = catalogue_of(tmp_path, decoding={"iou": 0.45, "vote": 0.9, "limit": 7})
+    detector = catalogue.open_detector("colours", device="cpu", score=0.1, catalogue_file=file)
+    assert isinstance(detector, OpenVinoDetector)
+    decoding = detector._reading.decoding
+    detector.close()
+    assert (decoding.score, decoding.iou, decoding.vote, decoding.limit) == (0.1, 0.45, 0.9, 7)
 
 
 def test_the_shipped_catalogue_reads() -> None:

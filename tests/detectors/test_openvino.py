@@ -7,7 +7,6 @@ from tests.detectors.networks import save_colour_network, save_failing_network
 from vision.core.detections import Detections
 from vision.core.errors import DetectorError, ModelFileError
 from vision.core.frames import Image
-from vision.detectors.boxes import Decoding
 from vision.detectors.catalogue import open_detector
 from vision.detectors.openvino import OpenVinoDetector
 
@@ -28,7 +27,7 @@ def test_colours_arrive_in_the_networks_order_and_scale(tmp_path: Path) -> None:
 
 
 def test_boxes_come_back_in_each_pictures_own_pixels(tmp_path: Path) -> None:
-    detector = open_detector(save_colour_network(tmp_path), device="cpu", decoding=Decoding(score=0.1))
+    detector = open_detector(save_colour_network(tmp_path), device="cpu", score=0.1)
     pictures = [painted(255, 0, 0, size) for size in [(64, 64), (128, 128), (31, 77), (720, 1280)]]
     for _ in range(3):  # slots are reused for other sizes
         square, twice, odd, wide = detector.detect(pictures)
@@ -40,7 +39,7 @@ def test_boxes_come_back_in_each_pictures_own_pixels(tmp_path: Path) -> None:
 
 
 def test_order_is_kept_over_many_requests(tmp_path: Path) -> None:
-    detector = open_detector(save_colour_network(tmp_path), device="cpu", decoding=Decoding(score=0.01))
+    detector = open_detector(save_colour_network(tmp_path), device="cpu", score=0.01)
     levels = list(range(10, 250, 5))
     seen = detector.detect([painted(level, 0, 0) for level in levels])
     np.testing.assert_allclose([one.score[0] for one in seen], np.array(levels) / 255, atol=0.01)

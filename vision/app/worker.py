@@ -237,13 +237,12 @@ def detector_of(city: CityConfig, model: str | None = None) -> Detector:
     Raises:
         ModelFileError, NotThereError, ConfigError: it cannot be used here.
     """
-    from vision.detectors.boxes import Decoding
     from vision.detectors.catalogue import CATALOGUE_FILE, open_detector
 
     return open_detector(
         model or city.detection.model,
         device=city.detection.device,
-        decoding=Decoding(score=city.detection.score),
+        score=city.detection.score,
         catalogue_file=city.detection.catalogue or CATALOGUE_FILE,
     )
 

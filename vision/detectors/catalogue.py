@@ -109,7 +109,7 @@ def open_detector(
     *,
     device: str = "auto",
     classes: ClassChoice = None,
-    decoding: Decoding | None = None,
+    score: float | None = None,
     catalogue_file: Path = CATALOGUE_FILE,
     **options: Any,
 ) -> Detector:
@@ -117,8 +117,8 @@ def open_detector(
 
     `spec` is a name in the catalogue ("" for its default), a model file (.xml, .onnx, .pt), the folder of an exported
     one, or a full ModelSpec. `device` is auto (a CUDA GPU where there is one and the model has a file for it), cpu,
-    cuda, cuda:1… `classes` and `decoding` override what the model's file and catalogue entry say; `options` go to the
-    back end (`precision`, `threads`…).
+    cuda, cuda:1… `classes` and `score` (the lowest that counts) override what the model's file and catalogue entry say;
+    `options` go to the back end (`precision`, `threads`…).
 
     Raises:
         ModelFileError: a file is missing, damaged, or does not fit its classes.
@@ -128,8 +128,8 @@ def open_detector(
     chosen = spec if isinstance(spec, ModelSpec) else find_spec(str(spec), device, catalogue_file)
     if classes is not None:
         chosen = replace(chosen, classes=classes)
-    if decoding is not None:
-        chosen = replace(chosen, decoding=decoding)
+    if score is not None:
+        chosen = replace(chosen, decoding=replace(chosen.decoding, score=score))
     opened: Detector = _backend_class(chosen.kind)(chosen, device=_device(chosen.kind, device), **options)
     return opened
 
