@@ -369,7 +369,7 @@ def test_leases_are_renewed_beside_the_ticks_and_findings_carry_the_newest_token
     worker.start()
     worker.tick()
     rig.leases.token = 9
-    worker.renew_leases()
+    worker._holding.renew()
     assert rig.board.alive == ["w1"]
     assert [finding.fence for finding in rig.look(worker, 0)] == [9]
     worker.stop()
@@ -381,10 +381,10 @@ def test_leases_are_renewed_while_new_cameras_memories_are_read(rig: Rig, monkey
     worker = rig.worker()
 
     def memory(_key: str) -> None:
-        thread = threading.Thread(target=worker.renew_leases)
+        thread = threading.Thread(target=worker._holding.renew)
         thread.start()
         thread.join(5)
-        renewed.append([] if thread.is_alive() else list(worker._fences))
+        renewed.append([] if thread.is_alive() else list(worker._holding.fences))
 
     monkeypatch.setattr(rig.board, "memory", memory)
     worker.tick()
@@ -396,7 +396,7 @@ def test_a_camera_that_another_worker_got_meanwhile_is_not_judged(rig: Rig) -> N
     worker.tick()
     assert worker._analyser("gate", "main") is not None
     rig.leases.others = {"gate"}
-    worker.renew_leases()
+    worker._holding.renew()
     assert worker._analyser("gate", "main") is None
     worker.tick()
     assert set(worker._cameras) == set()
@@ -405,13 +405,13 @@ def test_a_camera_that_another_worker_got_meanwhile_is_not_judged(rig: Rig) -> N
 def test_a_worker_whose_ticks_hang_lets_others_have_its_cameras(rig: Rig) -> None:
     worker = rig.worker()
     worker.tick()
-    worker.renew_leases()
+    worker._holding.renew()
     rig.clock.advance(61)
     for _turn in range(3):
-        worker.renew_leases()
+        worker._holding.renew()
     assert rig.board.alive == ["w1"]
     worker.tick()
-    worker.renew_leases()
+    worker._holding.renew()
     assert rig.board.alive == ["w1", "w1"]
 
 
@@ -420,7 +420,7 @@ def test_nothing_is_renewed_once_a_worker_has_left(rig: Rig) -> None:
     worker.start()
     worker.tick()
     worker.stop()
-    worker.renew_leases()
+    worker._holding.renew()
     assert rig.leases.released == ["gate"]
     assert (rig.board.left, rig.board.alive) == ("w1", [])
 
@@ -439,6 +439,6 @@ def test_whatever_fails_when_leases_are_renewed_is_counted_and_tried_again(
         raise RuntimeError("should not happen")
 
     monkeypatch.setattr(rig.leases, "hold", hold)
-    worker._hold_on(stop)
-    assert worker.hold_failures == 2
-    assert worker._fences == {"gate": 7}, "what was ours is ours until somebody says otherwise"
+    worker._holding.run(stop)
+    assert worker._holding.failures == 2
+    assert worker._holding.fences == {"gate": 7}, "what was ours is ours until somebody says otherwise"

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -22,6 +22,7 @@ from vision.pipeline.asked import Batcher
 from vision.pipeline.clips import ClipKeeper
 from vision.pipeline.draw import jpeg, shrunk
 from vision.pipeline.evidence import EvidenceRecorder
+from vision.pipeline.holding import Holding, Leases, SignOfLife
 from vision.pipeline.looks import Looks
 from vision.pipeline.pace import Pace, Tally
 from vision.pipeline.previews import Previews
@@ -31,8 +32,6 @@ from vision.pipeline.spool import Spool
 log = structlog.get_logger()
 
 _TICK_S = 1.0
-_HOLD_S = 1.0
-_HANGS_S = 60.0  # without a step of a tick: somebody else should have the cameras
 _MEMORY_S = 30.0
 _STILL_DOWN_S = 60.0
 _STOP_WITHIN_S = 5.0
@@ -101,15 +100,7 @@ class Mailbox(Protocol):
     def close(self) -> None: ...
 
 
-class Leases(Protocol):
-    """What a worker asks of storage.leases.CameraLeases."""
-
-    def hold(self, camera_ids: Sequence[str]) -> dict[str, int]: ...
-
-    def release(self, camera_ids: Sequence[str]) -> None: ...
-
-
-class Board(Protocol):
+class Board(SignOfLife, Protocol):
     """What a worker asks of storage.board.Board."""
 
     def share(self, worker: str) -> frozenset[str] | None: ...
@@ -127,10 +118,6 @@ class Board(Protocol):
         patrol: Mapping[str, Any] | None,
         load: Mapping[str, Any],
     ) -> None: ...
-
-    def post_life(self, worker: str) -> None: ...
-
-    def leave(self, worker: str) -> None: ...
 
     def forget_health(self, camera_ids: list[str]) -> None: ...
 
@@ -184,15 +171,10 @@ class Parts:
 
 @dataclass(slots=True)
 class Worker:
-    """Owns the threads of one worker process; `tick` once a second keeps it in step with the board.
-
-    Attributes:
-        hold_failures: times that leases were not renewed for something that should not happen.
-    """
+    """Owns the threads of one worker process; `tick` once a second keeps it in step with the board."""
 
     name: str
     parts: Parts
-    hold_failures: int = 0
     _cameras: dict[str, _Watched] = field(default_factory=dict)
     _version: int | None = None
     _wanted: dict[str, Camera] = field(default_factory=dict)
@@ -201,30 +183,27 @@ class Worker:
     _boosted: frozenset[str] = frozenset()
     _memory_at_s: float = 0.0
     _away: bool = False
-    _fences: Mapping[str, int] = field(default_factory=dict)  # the leases we have, and their tokens; replaced whole
-    _left: bool = False
-    _stepped_s: float = 0.0
-    _hangs: bool = False
+    _holding: Holding = field(init=False)
     _looks: Looks = field(init=False)
     _pace: Pace = field(init=False)
     _evidence: EvidenceRecorder = field(init=False)
     _clips: ClipKeeper = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)  # `_cameras`; nobody who holds it waits for Redis
     _making: threading.Lock = field(default_factory=threading.Lock)  # analysers
-    _leasing: threading.Lock = field(default_factory=threading.Lock)  # leases and `_fences`
 
     def __post_init__(self) -> None:
         self._evidence = EvidenceRecorder(self.parts.blobs)
         self._clips = ClipKeeper(self.parts.watch.clip, self.parts.blobs)
         parts = self.parts
+        self._holding = Holding(self.name, parts.clock, parts.leases, parts.board)
         self._looks = Looks(parts.mailbox, parts.batcher, self._analyser, self._judged)
         self._pace = Pace(self.name, parts.clock, parts.spool, parts.mailbox, self._looks.spent)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         self.start()
-        self._step()
-        holder = threading.Thread(target=self._hold_on, args=(stop,), name="leases", daemon=True)
+        self._holding.step()
+        holder = threading.Thread(target=self._holding.run, args=(stop,), name="leases", daemon=True)
         holder.start()
         try:
             while not stop.is_set():
@@ -234,39 +213,6 @@ class Worker:
             stop.set()
             holder.join(_STOP_WITHIN_S)
             self.stop()
-
-    def _hold_on(self, stop: threading.Event) -> None:
-        """Renew leases and the sign of life beside the ticks, which take longer than either lasts on a slow Redis."""
-        while not stop.is_set():
-            try:
-                self.renew_leases()
-            except StorageError as error:
-                log.debug("leases_not_renewed", worker=self.name, reason=str(error))
-            except Exception:
-                self.hold_failures += 1
-                log.exception("leases_failed", worker=self.name, failures=self.hold_failures)
-            self.parts.clock.sleep(_HOLD_S, stop)
-
-    def renew_leases(self) -> None:
-        """Of the cameras that are ours, unless the ticks hang; those that another worker got are not judged any more.
-
-        Raises StorageError.
-        """
-        hangs = self.parts.clock.monotonic_s() - self._stepped_s > _HANGS_S
-        if hangs and not self._hangs:
-            log.error("worker_hangs", worker=self.name, cameras=len(self._fences), after_s=_HANGS_S)
-        self._hangs = hangs
-        with self._leasing:
-            if hangs or self._left:
-                return
-            self.parts.board.post_life(self.name)
-            before = self._fences
-            self._fences = self.parts.leases.hold(list(before))
-        if lost := before.keys() - self._fences.keys():
-            log.warning("cameras_lost", worker=self.name, cameras=sorted(lost)[:10], count=len(lost))
-
-    def _step(self) -> None:
-        self._stepped_s = self.parts.clock.monotonic_s()
 
     def start(self) -> None:
         self.parts.spool.start()
@@ -283,18 +229,8 @@ class Worker:
         self._looks.stop()
         self._remember(force=True)
         self.parts.spool.stop()
-        self._let_go()
+        self._holding.leave(list(self._cameras))
         log.info("worker_stopped", worker=self.name)
-
-    def _let_go(self) -> None:
-        """Another worker need not wait for our leases to run out."""
-        try:
-            with self._leasing:  # nothing is renewed afterwards
-                self._left, self._fences = True, {}
-                self.parts.leases.release(list(self._cameras))
-                self.parts.board.leave(self.name)
-        except StorageError as error:
-            log.warning("leases_not_released", worker=self.name, reason=str(error))
 
     def tick(self) -> None:
         """Take over a changed registry, post health, answer who is watched and which cameras are wanted."""
@@ -319,7 +255,7 @@ class Worker:
             if self._away:
                 log.info("board_regained", worker=self.name)
             self._away = False
-        self._step()
+        self._holding.step()
 
     def _follow_registry(self) -> None:
         """Look at the registry's cameras that are in our share and that nobody else holds."""
@@ -334,8 +270,7 @@ class Worker:
             log.info("registry_followed", worker=self.name, version=version, cameras=len(self._wanted))
         share = self.parts.board.share(self.name)
         mine = [key for key in self._wanted if share is None or key in share]
-        with self._leasing:
-            held = self._fences = self.parts.leases.hold(mine)
+        held = self._holding.take(mine)
         self._adopt([self._wanted[key] for key in mine if key in held])
 
     def _adopt(self, cameras: list[Camera]) -> None:
@@ -358,8 +293,7 @@ class Worker:
             if self.parts.previews is not None:
                 self.parts.previews.follow(cameras)
         if gone:
-            with self._leasing:  # or they might just be renewed
-                self.parts.leases.release(gone)
+            self._holding.release(gone)
             self.parts.board.forget_health(gone)
 
     def _analysers(self, camera: Camera, known: _Watched | None) -> dict[str, Analyser]:
@@ -376,7 +310,7 @@ class Worker:
                 except (ValueError, KeyError, TypeError) as error:
                     log.warning("memory_not_restored", camera=camera.id, view=view.id, reason=str(error))
             made[view.id] = analyser
-            self._step()
+            self._holding.step()
         return made
 
     def renew(self) -> None:
@@ -407,7 +341,7 @@ class Worker:
             self.parts.watch.hold(held)
 
     def _analyser(self, camera_id: str, view_id: str) -> Analyser | None:
-        if camera_id in self._held or camera_id not in self._fences:
+        if camera_id in self._held or camera_id not in self._holding.fences:
             return None
         with self._lock:
             watched = self._cameras.get(camera_id)
@@ -440,7 +374,7 @@ class Worker:
         watched = self._cameras.get(camera_id)
         if watched is None:
             return findings
-        fence, area = self._fences.get(camera_id, 0), watched.camera.area
+        fence, area = self._holding.fences.get(camera_id, 0), watched.camera.area
         return [replace(finding, fence=fence, area=area) for finding in findings]
 
     def _post_health(self) -> None:
