@@ -11,7 +11,8 @@ import pytest
 from tests.alerts.peers import gst_camera
 from tests.alerts.test_voice import HummingSpeech
 from tests.databases import new_database
-from vision.alerts.announcer import Announcer, Request
+from vision.alerts.announcer import Announcer
+from vision.alerts.asking import Request
 from vision.alerts.audio import Audio, Sound
 from vision.alerts.phrases import DEFAULT_PHRASES
 from vision.alerts.policy import Ask, Mode, PolicySettings

@@ -3,17 +3,17 @@
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from vision.alerts.asking import Asking, Request
 from vision.alerts.chime import chime
 from vision.alerts.floor import Floor
 from vision.alerts.listen import Microphone, find
-from vision.alerts.phrases import Phrase, choose
-from vision.alerts.placement import reaching
-from vision.alerts.policy import LADDER, Ask, Cause, Decision, PolicySettings, decide
+from vision.alerts.phrases import Phrase
+from vision.alerts.policy import Ask, Cause, Decision, PolicySettings, decide
 from vision.alerts.record import AnnouncementRecord
 from vision.alerts.speakers import open_speaker
 from vision.alerts.speakers.driver import Proof, SpeakerDriver, address_of
@@ -23,12 +23,12 @@ from vision.core.announcements import Announcement, Outcome
 from vision.core.clock import Clock
 from vision.core.delivery import AnnouncementReceipt, Delivery
 from vision.core.errors import ConfigError, DeliveryError, NotThereError, Rejected, RetryLater
-from vision.core.findings import ViolationType, Why
+from vision.core.findings import Why
 from vision.core.ports import BlobStore
-from vision.core.registry import Camera, Speaker, Zone
+from vision.core.registry import Speaker
 from vision.storage.database import Database
 from vision.storage.registry import Registry
-from vision.storage.tables.incidents import EvidenceRow, IncidentRow
+from vision.storage.tables.incidents import EvidenceRow
 
 _log = structlog.get_logger()
 
@@ -42,41 +42,6 @@ class SilencedError(Rejected):
     def __init__(self, why: Why) -> None:
         super().__init__(why.en)
         self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something to be said.
-
-    Attributes:
-        speaker_ids: who should say it, best first.
-        fall_back: go on to the next of them when a device fails; the ladder does that itself.
-        text: free words instead of a phrase.
-        words: what the phrase's fields are filled with.
-        seen_by: camera and view of the incident; its evidence then names them.
-    """
-
-    ask: Ask
-    speaker_ids: tuple[str, ...]
-    phrase: Phrase | None = None
-    text: str = ""
-    words: Mapping[str, str] = field(default_factory=dict)
-    incident_id: str | None = None
-    seen_by: tuple[str, str] | None = None
-    delivery_key: str | None = None
-    fall_back: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What an incident tells the announcer: where it is, and what can be said of it."""
-
-    type: ViolationType
-    camera: Camera | None
-    zone: Zone | None
-    words: Mapping[str, str]
-    confirmed: bool
-    seen_by: tuple[str, str]  # camera and view
 
 
 class Announcer:
@@ -104,12 +69,12 @@ class Announcer:
         self._voice = voice
         self._clock = clock
         self._policy = policy
-        self._phrases = phrases
         self._give_up_s = give_up_s
         self._listen = listen
         self._opener = opener
         self.floor = floor or Floor()
         self.record = AnnouncementRecord(database)
+        self._asking = Asking(database, registry, self.record, clock, policy, phrases)
 
     def deliver(self, delivery: Delivery) -> AnnouncementReceipt:
         """Speak for an incident; silence and failure are answers too, so that its ladder goes on.
@@ -125,7 +90,7 @@ class Announcer:
             cut = replace(done, outcome=Outcome.STOPPED, reason=Why("喊话时系统重启", "the system restarted meanwhile"))
             self.record.complete(done.id, cut)
             return _receipt(cut)
-        request = self._request(delivery)
+        request = self._asking.of(delivery)
         age_s = (self._clock.now() - delivery.created_at).total_seconds()
         return _receipt(self.announce(request, may_wait=age_s < self._give_up_s))
 
@@ -313,81 +278,6 @@ class Announcer:
                         detail={"announcement": announcement.id},
                     )
                 )
-
-    def _request(self, delivery: Delivery) -> Request:
-        """What an outbox row and its incident ask for.
-
-        Raises:
-            Rejected: there is no such incident.
-        """
-        payload = delivery.payload
-        situation = self._situation(delivery.incident_id)
-        zone_id = "" if situation.zone is None else situation.zone.id
-        camera_id = "" if situation.camera is None else situation.camera.id
-        earlier = [
-            past
-            for past in self.record.of_incident(delivery.incident_id)
-            if past.outcome in {Outcome.SPOKEN, Outcome.STOPPED}
-        ]
-        actor = str(payload.get("actor") or LADDER)
-        phrase = self._phrase(str(payload.get("phrase_id") or ""))
-        if phrase is None:
-            local = self._clock.now().astimezone(self._policy().timezone)
-            phrase = choose(
-                self._phrases(),
-                type=situation.type,
-                camera_id=camera_id,
-                zone_id=zone_id,
-                local=local,
-                warning=len(earlier) + 1,
-            )
-        by_operator = actor != LADDER
-        return Request(
-            ask=Ask(
-                actor, situation.type, camera_id, zone_id, situation.confirmed, str(payload.get("emergency") or "")
-            ),
-            speaker_ids=self._targets(delivery.target, situation, others=by_operator),
-            phrase=phrase,
-            text=str(payload.get("text") or ""),
-            words=situation.words,
-            incident_id=delivery.incident_id,
-            seen_by=situation.seen_by,
-            delivery_key=delivery.idempotency_key,
-            fall_back=by_operator,
-        )
-
-    def _phrase(self, phrase_id: str) -> Phrase | None:
-        return next((phrase for phrase in self._phrases() if phrase.id == phrase_id), None)
-
-    def _targets(self, target: str, situation: Situation, *, others: bool) -> tuple[str, ...]:
-        reach: list[str] = []
-        if situation.camera is not None and situation.zone is not None:
-            reach = [speaker.id for speaker in reaching(situation.camera, situation.zone, self._registry.speakers())]
-        if target in {"", "*"}:
-            return tuple(reach)
-        return (target, *(key for key in reach if others and key != target))
-
-    def _situation(self, incident_id: str) -> Situation:
-        with self._database.reading() as session:
-            row = session.get(IncidentRow, incident_id)
-            if row is None:
-                raise Rejected(f"there is no incident {incident_id}")
-        words = {"place": row.place, "district": row.district}
-        camera, zone = None, None
-        try:
-            camera = self._registry.camera(row.camera_id)
-            zone = next((z for v in camera.views if v.id == row.view_id for z in v.zones if z.id == row.zone_id), None)
-        except NotThereError:
-            _log.warning("camera_gone", camera=row.camera_id, incident=incident_id)
-        if zone is not None and zone.name != zone.id:
-            words["zone"] = zone.name
-        if row.shop_id:
-            try:
-                words["shop"] = str(self._registry.document("shop", row.shop_id).get("name", ""))
-            except NotThereError:
-                _log.warning("shop_unknown", shop=row.shop_id, incident=incident_id)
-        seen_by = row.camera_id, row.view_id
-        return Situation(ViolationType(row.type), camera, zone, words, row.verdict == "confirm", seen_by)
 
     def _blank(
         self, request: Request, speaker_id: str, outcome: Outcome, why: Why, *, cause: Cause = Cause.NONE

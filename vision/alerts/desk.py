@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 
-from vision.alerts.announcer import Announcer, Request, SilencedError
+from vision.alerts.announcer import Announcer, SilencedError
+from vision.alerts.asking import Request
 from vision.alerts.mute import Mute
 from vision.alerts.phrasebook import PhraseBook
 from vision.alerts.policy import Ask
