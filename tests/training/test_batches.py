@@ -7,9 +7,9 @@ import torch
 
 from vision.core.errors import ConfigError
 from vision.detectors.labelled import read_split
-from vision.training.augment import Cutout, PasteCutouts
+from vision.training.augment import Cutout, Cutouts, PasteCutouts, read_cutouts
 from vision.training.batches import batches, open_photographs
-from vision.training.recipe import read_recipe
+from vision.training.recipe import Augment, read_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_pasted_boxes_lie_where_the_picture_changed() -> None:
     from ultralytics.utils.instance import Instances
 
     white = Cutout(np.full((40, 40, 3), 255, np.uint8), np.full((40, 40), 255, np.uint8), 1)
-    paste = PasteCutouts([white], [], paste=1.0, distract=0.0)
+    paste = PasteCutouts(Cutouts([white], [], []), Augment(paste=1.0, distract=0.0))
     image = np.full((320, 320, 3), 60, np.uint8)
     there = Instances(np.array([[0, 0, 50, 50]], np.float32), bbox_format="xyxy", normalized=False)
     labels = paste({"img": image.copy(), "instances": there, "cls": np.array([[0.0]], np.float32)})
@@ -79,3 +79,34 @@ def test_pasted_boxes_lie_where_the_picture_changed() -> None:
         assert (labels["img"][y1:y2, x1:x2] != image[y1:y2, x1:x2]).mean() > 0.9
         assert min(x1, y1) >= 0
         assert max(x2, y2) <= 320
+
+
+def test_things_of_the_street_are_pasted_small_and_slanted_with_their_own_number() -> None:
+    from ultralytics.utils.instance import Instances
+
+    bike = Cutout(np.full((60, 60, 3), 255, np.uint8), np.full((60, 60), 255, np.uint8), 4, far=True)
+    paste = PasteCutouts(Cutouts([], [bike], []), Augment(paste=1.0, distract=1.0, paste_street=1.0))
+    sizes = []
+    for _ in range(30):
+        none = Instances(np.zeros((0, 4), np.float32), bbox_format="xyxy", normalized=False)
+        picture = np.full((640, 640, 3), 60, np.uint8)
+        labels = paste({"img": picture, "instances": none, "cls": np.zeros((0, 1), np.float32)})
+        assert (labels["cls"] == 4).all()
+        sizes += [(x2 - x1, y2 - y1) for x1, y1, x2, y2 in labels["instances"].bboxes]
+    width, height = np.array(sizes).T
+    assert width.min() < 20
+    assert width.min() >= 7
+    assert (width / height).min() < 0.6
+    assert (width / height).max() < 1.2
+
+
+def test_what_is_held_out_and_its_photograph_are_not_pasted(tmp_path: Path) -> None:
+    folder = tmp_path / "bicycle"
+    folder.mkdir()
+    for place, name in enumerate(("bicycle_1_1", "bicycle_2_1", "bicycle_3_1", "bicycle_3_2", "bicycle_4_1")):
+        picture = np.full((10, 10, 4), 255, np.uint8)
+        picture[..., 0] = place
+        assert cv2.imwrite(str(folder / f"{name}.png"), picture)
+    shown = [int(one.colour[0, 0, 0]) for one in read_cutouts(tmp_path, "bicycle", 3, half=True)]
+    assert shown == [0, 4]  # 2_1 and 3_2 are held out, 3_1 is of the photograph of 3_2
+    assert len(read_cutouts(tmp_path, "bicycle", 3)) == 5

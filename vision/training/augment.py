@@ -12,23 +12,62 @@ from ultralytics.data.augment import BaseTransform
 from ultralytics.utils.instance import Instances
 
 from vision.training.dataset import DatasetError
+from vision.training.recipe import Augment
 
 _TRIES = 12
 _SHORTEST_PX = 20
+_SHORTEST_STREET_PX = 7
+_NARROWEST = 0.3
+_COARSEST = 3.0
+_COARSE_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """An object cut out of a photograph: colour (H, W, 3) uint8 BGR, alpha (H, W) uint8; class_id None: unlabelled."""
+    """An object cut out of a photograph: colour (H, W, 3) uint8 BGR, alpha (H, W) uint8; class_id None: unlabelled.
+
+    `far`: it may be as small as far things are, and be seen from a slant, which narrows what is as flat as a bicycle.
+    """
 
     colour: NDArray[Any]
     alpha: NDArray[Any]
     class_id: int | None
+    far: bool = False
+
+    def slanted(self) -> "Cutout":
+        """Return it narrowed by chance."""
+        width = max(round(self.alpha.shape[1] * random.uniform(_NARROWEST, 1.0)), 2)
+        size = (width, self.alpha.shape[0])
+        colour, alpha = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (self.colour, self.alpha))
+        return Cutout(colour, alpha, self.class_id, self.far)
+
+    def coarse(self, to: tuple[int, int]) -> "Cutout":
+        """Return it as large as asked (W, H), by chance from fewer pixels, as a close look enlarges them."""
+        width, height = to
+        times = random.uniform(1.0, _COARSEST) if random.random() < _COARSE_SHARE else 1.0
+        few = max(round(width / times), 2), max(round(height / times), 2)
+        smaller = cv2.INTER_AREA if few[0] < self.alpha.shape[1] else cv2.INTER_LINEAR
+        made = [cv2.resize(one, few, interpolation=smaller) for one in (self.colour, self.alpha)]
+        if times > 1.0:
+            made = [cv2.resize(one, to, interpolation=cv2.INTER_LINEAR) for one in made]
+        return Cutout(made[0], made[1], self.class_id, self.far)
 
 
-def read_cutouts(folder: Path, kind: str, class_id: int | None) -> list[Cutout]:
-    """Read the RGBA cut-outs of one kind. Raises DatasetError where there are none or one is not RGBA."""
+def read_cutouts(
+    folder: Path, kind: str, class_id: int | None, *, far: bool = False, half: bool = False
+) -> list[Cutout]:
+    """Read the RGBA cut-outs of one kind; with `half` only those of photographs from which none is held out.
+
+    Of a kind's files in the order of their names every second one is held out, as in `benchmarks/inject.py`. A name
+    is KIND_PHOTOGRAPH_NUMBER.
+
+    Raises:
+        DatasetError: there are none, or one is not RGBA.
+    """
     found = sorted((folder / kind).glob("*.*"))
+    if half:
+        held_out = {_photograph(path) for path in found[1::2]}
+        found = [path for path in found[::2] if _photograph(path) not in held_out]
     if not found:
         raise DatasetError(f"{folder / kind}: should hold cut-outs of {kind}, holds none")
     cutouts = []
@@ -36,32 +75,48 @@ def read_cutouts(folder: Path, kind: str, class_id: int | None) -> list[Cutout]:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
             raise DatasetError(f"{path}: should be a cut-out with a transparent ground (RGBA)")
-        cutouts.append(Cutout(np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3]), class_id))
+        cutouts.append(Cutout(np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3]), class_id, far))
     return cutouts
 
 
+def _photograph(cutout: Path) -> str:
+    """KIND_PHOTOGRAPH of KIND_PHOTOGRAPH_NUMBER; the whole name where it has no such parts."""
+    stem = cutout.stem
+    return stem.rpartition("_")[0] if stem.count("_") > 1 else stem
+
+
+@dataclass(frozen=True, slots=True)
+class Cutouts:
+    """What there is to paste: labelled as the data set's classes, as COCO's, and not labelled."""
+
+    labelled: list[Cutout]
+    street: list[Cutout]
+    distractors: list[Cutout]
+
+
 class PasteCutouts(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
-    """Paste labelled cut-outs with chance `paste` and unlabelled ones with chance `distract`.
+    """Paste cut-outs: `labelled` with chance `paste`, `street` with `paste_street`, unlabelled with `distract`.
 
     Simple copy-paste (Ghiasi et al., CVPR 2021) without blending beyond the cut-out's own alpha: size,
     brightness and mirror vary, larger ones stand lower as on a street, a soft shadow lies under each, and
     boxes already there stay visible.
     """
 
-    def __init__(self, labelled: list[Cutout], distractors: list[Cutout], paste: float, distract: float) -> None:
+    def __init__(self, cutouts: "Cutouts", chances: Augment) -> None:
         super().__init__()
-        self._labelled = labelled
-        self._distractors = distractors
-        self._paste = paste
-        self._distract = distract
+        self._cutouts = cutouts
+        self._chances = chances
 
     def __call__(self, labels: dict[str, Any]) -> dict[str, Any]:
         """Return the labels with image and instances changed; coordinates are pixels, xyxy."""
+        there, chances = self._cutouts, self._chances
         chosen: list[Cutout] = []
-        if self._labelled and random.random() < self._paste:
-            chosen += random.choices(self._labelled, k=random.choice((1, 1, 1, 2)))
-        if self._distractors and random.random() < self._distract:
-            chosen += random.choices(self._distractors, k=random.choice((1, 1, 2)))
+        if there.labelled and random.random() < chances.paste:
+            chosen += random.choices(there.labelled, k=random.choice((1, 1, 1, 2)))
+        if there.street and random.random() < chances.paste_street:
+            chosen += random.choices(there.street, k=random.choice((1, 2, 3)))
+        if there.distractors and random.random() < chances.distract:
+            chosen += random.choices(there.distractors, k=random.choice((1, 1, 2)))
         if not chosen:
             return labels
         image = np.ascontiguousarray(labels["img"])
@@ -126,14 +181,17 @@ class Night(BaseTransform):  # type: ignore[misc]  # ultralytics is untyped
 def _paste_one(image: NDArray[Any], cutout: Cutout, taken: list[NDArray[Any]]) -> NDArray[Any] | None:
     """Paste into `image` in place; return the box xyxy, or None where no free place was found."""
     height, width = image.shape[:2]
+    least, most, shortest = (0.025, 0.22, _SHORTEST_STREET_PX) if cutout.far else (0.04, 0.30, _SHORTEST_PX)
+    if cutout.far:
+        cutout = cutout.slanted()
     longest = max(cutout.alpha.shape)
     for _ in range(_TRIES):
         # A person's eye for a street: what stands lower in the picture is nearer, so larger.
         depth = random.random() ** 0.7
-        size = (0.04 + 0.30 * depth * random.uniform(0.5, 1.3)) * min(height, width)
+        size = (least + most * depth * random.uniform(0.5, 1.3)) * min(height, width)
         scale = min(size / longest, 2.0)
         w, h = round(cutout.alpha.shape[1] * scale), round(cutout.alpha.shape[0] * scale)
-        if min(w, h) < _SHORTEST_PX or w >= width or h >= height:
+        if min(w, h) < shortest or w >= width or h >= height:
             continue
         left = random.randint(0, width - w)
         bottom = int(height * (0.35 + 0.65 * depth * random.uniform(0.8, 1.0)))
@@ -155,9 +213,8 @@ def _covered(by: NDArray[Any], box: NDArray[Any]) -> float:
 
 def _blend(image: NDArray[Any], cutout: Cutout, box: NDArray[np.float32]) -> None:
     left, top, w, h = int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])
-    smaller = cv2.INTER_AREA if w < cutout.alpha.shape[1] else cv2.INTER_LINEAR
-    colour = cv2.resize(cutout.colour, (w, h), interpolation=smaller).astype(np.float32)
-    alpha = cv2.resize(cutout.alpha, (w, h), interpolation=smaller).astype(np.float32)[..., None] / 255.0
+    shown = cutout.coarse((w, h))
+    colour, alpha = shown.colour.astype(np.float32), shown.alpha.astype(np.float32)[..., None] / 255.0
     if random.random() < 0.5:
         colour, alpha = colour[:, ::-1], alpha[:, ::-1]
     _shade(image, left, top, w, h)

@@ -15,7 +15,7 @@ from ultralytics.data.dataset import YOLODataset
 from ultralytics.utils import DEFAULT_CFG
 
 from vision.detectors.labelled import Labelled, LabelledSet, read_picture
-from vision.training.augment import Cutout, Night, PasteCutouts, read_cutouts
+from vision.training.augment import Cutouts, Night, PasteCutouts, read_cutouts
 from vision.training.dataset import DatasetError
 from vision.training.recipe import Recipe
 
@@ -23,9 +23,7 @@ from vision.training.recipe import Recipe
 class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
     """Ultralytics' augmenting data set over labels that are already read and checked, pictures in memory."""
 
-    def __init__(
-        self, examples: Sequence[Labelled], recipe: Recipe, cutouts: "tuple[list[Cutout], list[Cutout]]"
-    ) -> None:
+    def __init__(self, examples: Sequence[Labelled], recipe: Recipe, cutouts: Cutouts) -> None:
         self._examples = list(examples)
         self._cutouts = cutouts
         self._chances = recipe.augment
@@ -88,8 +86,7 @@ class Photographs(YOLODataset):  # type: ignore[misc]  # ultralytics is untyped
         """Put pasting before the colour changes and the night after them."""
         transforms = super().build_transforms(hyp)
         chances = self._chances
-        labelled, distractors = self._cutouts
-        transforms.insert(1, PasteCutouts(labelled, distractors, chances.paste, chances.distract))
+        transforms.insert(1, PasteCutouts(self._cutouts, chances))
         transforms.insert(len(transforms.transforms) - 1, Night(chances.night))
         return transforms
 
@@ -129,18 +126,35 @@ class _Numbered(Dataset[dict[str, Any]]):
         return int(np.random.default_rng((self._recipe.seed, epoch)).permutation(self._main)[step])
 
 
-def open_photographs(recipe: Recipe, split: LabelledSet, background: Sequence[Labelled]) -> Photographs:
-    """Read all pictures into memory and get the cut-outs. Raises ConfigError."""
-    labelled: list[Cutout] = []
-    distractors: list[Cutout] = []
-    if recipe.data.cutouts is not None:
-        for kind, name in recipe.augment.paste_as.items():
-            if name not in split.names:
-                raise DatasetError(f"{recipe.data.garbage}: class {name!r} of `paste_as` is unknown to the data set")
-            labelled += read_cutouts(recipe.data.cutouts, kind, split.names.index(name))
-        for kind in recipe.augment.distractors:
-            distractors += read_cutouts(recipe.data.cutouts, kind, None)
-    return Photographs([*split.pictures, *background], recipe, (labelled, distractors))
+def open_photographs(
+    recipe: Recipe, split: LabelledSet, background: Sequence[Labelled], street: Sequence[str] = ()
+) -> Photographs:
+    """Read all pictures into memory and get the cut-outs.
+
+    `street` names COCO's classes: class k of them is number `len(split.names) + k` in labels and batches.
+
+    Raises:
+        ConfigError: a picture or cut-out cannot be read, or the recipe names a class that nobody knows.
+    """
+    return Photographs([*split.pictures, *background], recipe, _cutouts(recipe, split.names, street))
+
+
+def _cutouts(recipe: Recipe, own: Sequence[str], street: Sequence[str]) -> Cutouts:
+    folder = recipe.data.cutouts
+    there = Cutouts([], [], [])
+    if folder is None:
+        return there
+    names = [*own, *street]
+    for kind, name in recipe.augment.paste_as.items():
+        if name not in names:
+            raise DatasetError(f"{recipe.data.garbage}: class {name!r} of `paste_as` is unknown to the data set")
+        of_street = name not in own
+        number, half = names.index(name), kind in recipe.data.held_out
+        found = read_cutouts(folder, kind, number, far=of_street, half=half)
+        (there.street if of_street else there.labelled).extend(found)
+    for kind in recipe.augment.distractors:
+        there.distractors.extend(read_cutouts(folder, kind, None, half=kind in recipe.data.held_out))
+    return there
 
 
 def batches(

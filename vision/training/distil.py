@@ -33,17 +33,23 @@ class Drift:
         }
 
 
-def drift(student: Raw, teacher: Raw) -> Drift:
+def drift(student: Raw, teacher: Raw, held: torch.Tensor | None = None) -> Drift:
     """Compare raw predictions on the same pictures (Hinton et al., 2015; features as in Romero et al., ICLR 2015).
+
+    `held` (B, A) bool: the anchors on which the teacher is right; all of them where None.
 
     features: squared error of P3-P5 over the teacher's own power. scores: Kullback-Leibler divergence of
     every anchor's and class's Bernoulli, per object seen by the teacher. boxes: the same of the distances'
     distributions, weighed by the teacher's score.
     """
+    batch, _, anchors = teacher.boxes.shape
+    right = torch.ones(batch, anchors) if held is None else held.float()
+    cells = torch.split(right, [feat.shape[2] * feat.shape[3] for feat in teacher.feats], dim=1)
     features = torch.stack(
         [
-            (s.float() - t.float()).square().mean() / t.float().square().mean().clamp(min=1e-6)
-            for s, t in zip(student.feats, teacher.feats, strict=True)
+            ((s.float() - t.float()).square() * of.view(batch, 1, *t.shape[2:])).mean()
+            / t.float().square().mean().clamp(min=1e-6)
+            for s, t, of in zip(student.feats, teacher.feats, cells, strict=True)
         ]
     ).mean()
     theirs, ours = teacher.scores.float(), student.scores.float()
@@ -52,10 +58,9 @@ def drift(student: Raw, teacher: Raw) -> Drift:
         ours, p, reduction="none"
     ) - functional.binary_cross_entropy_with_logits(theirs, p, reduction="none")
     weight = p.amax(dim=1)
-    weight = weight * (weight > _SEEN)
+    weight = weight * (weight > _SEEN) * right
     seen = weight.sum().clamp(min=1.0)
-    scores = divergence.sum() / seen
-    batch, _, anchors = teacher.boxes.shape
+    scores = (divergence.sum(dim=1) * right).sum() / seen
     theirs_log = teacher.boxes.float().view(batch, 4, _BINS, anchors).log_softmax(dim=2)
     ours_log = student.boxes.float().view(batch, 4, _BINS, anchors).log_softmax(dim=2)
     per_anchor = (theirs_log.exp() * (theirs_log - ours_log)).sum(dim=2).mean(dim=1)

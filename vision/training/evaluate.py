@@ -26,7 +26,7 @@ class Found:
     """Detections and truth on one photograph, in its own pixels.
 
     boxes (N, 4) xyxy, score (N,), class_id (N,), hit (N, 10) bool at IoU 0.5-0.95; truth (M, 4) xyxy,
-    truth_class (M,).
+    truth_class (M,); size_px: the photograph's width and height.
     """
 
     example: Labelled
@@ -36,6 +36,7 @@ class Found:
     hit: NDArray[Any]
     truth: NDArray[Any]
     truth_class: NDArray[Any]
+    size_px: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +129,4 @@ def _matched(
             best = free.argmax(axis=0)
             hit[j] = free[best, thresholds] >= IOUS
             taken[best, thresholds] |= hit[j]
-    return Found(example, boxes, score, class_id, hit, truth, example.class_id)
+    return Found(example, boxes, score, class_id, hit, truth, example.class_id, (place.width_px, place.height_px))

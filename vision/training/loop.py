@@ -1,10 +1,10 @@
-"""The training loop: stages, distillation, moving average, checkpoints that resume to the same state."""
+"""The training loop: stages, distillation, lessons, moving average, checkpoints that resume to the same state."""
 
 import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
@@ -22,6 +22,7 @@ from vision.detectors.street_net import StreetNet
 from vision.training.batches import Photographs, batches, to_images
 from vision.training.distil import drift
 from vision.training.evaluate import Accuracy, accuracy, detect
+from vision.training.lessons import Lessons
 from vision.training.recipe import Recipe, Stage
 
 CHECKPOINT = "checkpoint.pt"
@@ -51,7 +52,8 @@ class Progress:
 class Run:
     """One training: model, its moving average, its teacher, and the files under `out`."""
 
-    def __init__(self, recipe: Recipe, net: StreetNet, out: Path) -> None:
+    def __init__(self, recipe: Recipe, net: StreetNet, out: Path, taught: Sequence[int] = ()) -> None:
+        """`taught`: numbers, among the street branch's, of the recipe's `street.classes`."""
         self.recipe = recipe
         self.net: StreetNet = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.teacher = copy.deepcopy(net).eval().requires_grad_(False)
@@ -62,6 +64,7 @@ class Run:
         self._held = nn.ModuleList([self.net.backbone, self.net.street])
         self._replicas = [self.net, *(_twin(self.net) for _ in range(recipe.threads - 1))]
         self._losses = [v8DetectionLoss(_LossView(replica.garbage.head)) for replica in self._replicas]
+        self._lessons = [Lessons(v8DetectionLoss(_LossView(replica.street.head)), taught) for replica in self._replicas]
         self._pool = ThreadPoolExecutor(recipe.threads)
 
     def train(self, photographs: Photographs, split: LabelledSet, valid: LabelledSet, coco: LabelledSet | None) -> None:
@@ -114,7 +117,8 @@ class Run:
         parts = _split(batch, len(self._replicas))
         records = list(
             self._pool.map(
-                lambda one: self._backward(stage, *one), zip(self._replicas, self._losses, parts, strict=True)
+                lambda one: self._backward(stage, *one),
+                zip(self._replicas, self._losses, self._lessons, parts, strict=True),
             )
         )
         self._gather()
@@ -129,32 +133,39 @@ class Run:
         }
 
     def _backward(
-        self, stage: Stage, net: StreetNet, loss_of: v8DetectionLoss, batch: dict[str, Any]
+        self, stage: Stage, net: StreetNet, loss_of: v8DetectionLoss, lessons: Lessons, batch: dict[str, Any]
     ) -> dict[str, float]:
         """Add the gradients of one part of a batch to a replica's."""
         # One thread a replica: on a busy machine two threads inside one convolution wait for each other.
         torch.set_num_threads(1)
         images = to_images(batch)
         whole = stage.train == "all"
-        share = self.recipe.distil.share
-        held = images[: max(round(len(images) * share), 1)] if whole and share else None
+        own, street = _by_branch(batch, net.garbage.head.nc)
+        held = self._held_pictures(street, len(images)) if whole and self.recipe.distil.share else []
         with self._autocast():
             with torch.set_grad_enabled(whole):
                 maps = net.maps(images)
             garbage = net.garbage(maps)
-            if held is not None:
-                student = net.street({key: value[: len(held)] for key, value in maps.items()})
+            if held:
+                student = net.street({key: value[held] for key, value in maps.items()})
                 with torch.no_grad():
-                    teacher = self.teacher.street(self.teacher.maps(held))
-        parts, _ = loss_of(garbage.as_dict(), batch)
+                    teacher = self.teacher.street(self.teacher.maps(images[held]))
+        parts, _ = loss_of(garbage.as_dict(), own)
         loss = parts.sum() / len(images)
         record = {"detect": float(loss.detach())}
-        if held is not None:
-            away = drift(student, teacher)
-            loss = loss + away.weighed(self.recipe.distil)
-            record |= away.as_floats()
+        if held:
+            lesson = lessons.of(student, _of_pictures(street, held))
+            away = drift(student, teacher, ~lesson.told)
+            loss = loss + away.weighed(self.recipe.distil) + self.recipe.street.weight * lesson.loss
+            record |= away.as_floats() | {"taught": float(lesson.loss.detach())}
         (loss / len(self._replicas)).backward()
         return record
+
+    def _held_pictures(self, street: dict[str, Any], count: int) -> list[int]:
+        """The pictures that go through the street branch: those that teach it something first."""
+        teaching: list[int] = torch.unique(street["batch_idx"]).long().tolist()
+        order = teaching + [one for one in range(count) if one not in teaching]
+        return order[: max(round(count * self.recipe.distil.share), 1)]
 
     @torch.no_grad()
     def _gather(self) -> None:
@@ -305,18 +316,27 @@ def _split(batch: dict[str, Any], count: int) -> list[dict[str, Any]]:
     size = len(batch["img"])
     if size % count:
         raise ConfigError(f"a batch of {size} does not split into {count} threads' parts")
-    each, parts = size // count, []
-    for first in range(0, size, each):
-        mine = (batch["batch_idx"] >= first) & (batch["batch_idx"] < first + each)
-        parts.append(
-            {
-                "img": batch["img"][first : first + each],
-                "cls": batch["cls"][mine],
-                "bboxes": batch["bboxes"][mine],
-                "batch_idx": batch["batch_idx"][mine] - first,
-            }
-        )
-    return parts
+    each = size // count
+    return [
+        {"img": batch["img"][first : first + each], **_of_pictures(batch, range(first, first + each))}
+        for first in range(0, size, each)
+    ]
+
+
+def _of_pictures(batch: dict[str, Any], pictures: Sequence[int]) -> dict[str, Any]:
+    """The boxes of some of a batch's pictures, which are numbered anew."""
+    rows = [(batch["batch_idx"] == picture).nonzero().flatten() for picture in pictures]
+    numbers = [torch.full((len(some),), float(place)) for place, some in enumerate(rows)]
+    chosen = torch.cat(rows)
+    return {"cls": batch["cls"][chosen], "bboxes": batch["bboxes"][chosen], "batch_idx": torch.cat(numbers)}
+
+
+def _by_branch(batch: dict[str, Any], own: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The boxes of the data set's own classes, and those that the street branch is taught, numbered from nought."""
+    of_street = batch["cls"].flatten() >= own
+    keys = ("cls", "bboxes", "batch_idx")
+    mine, street = ({key: batch[key][rows] for key in keys} for rows in (~of_street, of_street))
+    return mine, {**street, "cls": street["cls"] - own}
 
 
 class _LossView:

@@ -35,8 +35,12 @@ class Data(Part):
     background: tuple[Path, ...] = ()
     """Folders of photographs without any garbage class: teach what to leave alone."""
     background_share: Fraction = 0.0
+    street: tuple[Path, ...] = ()
+    """Sets in YOLO's layout with boxes of some of COCO's classes, by name; of the background too."""
     cutouts: Path | None = None
     """Folder with one folder of RGBA cut-outs a kind."""
+    held_out: tuple[str, ...] = ()
+    """Kinds of which only what `vision bench inject --set development` shows is pasted: the rest is to measure."""
     coco: Path | None = None
     """Measured before and after, never trained on."""
 
@@ -59,8 +63,10 @@ class Augment(Part):
     """Chance that cut-outs of `paste_as` are pasted and labelled."""
     distract: Fraction = 0.2
     """Chance that cut-outs of `distractors` are pasted and not labelled."""
+    paste_street: Fraction = 0.0
+    """The same for those of `paste_as` that are one of COCO's classes."""
     paste_as: dict[str, str] = Field(default_factory=dict)
-    """Cut-out kind to class name."""
+    """Cut-out kind to class name, the data set's own or COCO's."""
     distractors: tuple[str, ...] = ()
 
 
@@ -90,6 +96,15 @@ class Distil(Part):
     """Share of each batch on which the base model is asked; at 0 the street branch is neither held nor trained."""
 
 
+class Street(Part):
+    """What the street branch is taught against the base model's opinion: boxes of a few of COCO's classes."""
+
+    classes: tuple[str, ...] = ()
+    least_score: Fraction = 0.5
+    """What the base model is that sure of on a photograph as it is, it shall see in every size it is shown in."""
+    weight: float = Field(default=0.5, ge=0.0)
+
+
 class Recipe(Part):
     """Everything that decides what comes out of a training."""
 
@@ -109,6 +124,7 @@ class Recipe(Part):
     data: Data
     augment: Augment = Augment()
     distil: Distil = Distil()
+    street: Street = Street()
     stages: tuple[Stage, ...]
     validate_every: Count = 141
     patience: Count = 8
@@ -155,6 +171,7 @@ def rebased(recipe: Recipe, base: Path) -> Recipe:
                 update={
                     "garbage": at(data.garbage),
                     "background": tuple((base / folder).resolve() for folder in data.background),
+                    "street": tuple((base / file).resolve() for file in data.street),
                     "cutouts": at(data.cutouts),
                     "coco": at(data.coco),
                 }

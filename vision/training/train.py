@@ -1,6 +1,8 @@
 """`vision train`: from a recipe to weights, an int8 model, plots, a model card and a catalogue entry."""
 
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from vision.core.errors import ConfigError, NotThereError
 from vision.detectors.labelled import LabelledSet, read_background, read_picture, read_split
 from vision.detectors.letterbox import letterboxed
 from vision.detectors.street_net import StreetNet, load_pt
-from vision.training import card, export, report
+from vision.training import card, export, lessons, report
 from vision.training.batches import open_photographs
 from vision.training.evaluate import Accuracy, Predict, accuracy, detect, planes
 from vision.training.loop import BEST, Run
 from vision.training.model import from_checkpoints
 from vision.training.recipe import Recipe, read_recipe
+
+SEEN = "seen.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,15 @@ def train(recipe_path: Path, out: Path, resume: bool = False) -> TrainReport:  #
     cv2.setNumThreads(1)
     torch.manual_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(recipe, from_checkpoints(recipe.start.street, recipe.start.garbage, len(split.names)), out)
+    taught = lessons.numbers_of(recipe.street.classes, street_names(recipe))
+    run = Run(recipe, from_checkpoints(recipe.start.street, recipe.start.garbage, len(split.names)), out, taught)
     known = run.load()
     if known and not resume:
         raise ConfigError(f"{out}: holds a training already; go on with --resume, or name another folder")
     if not known and recipe.start.weights is not None:
         run.go_on_from(load_pt(recipe.start.weights)[0])
-    run.train(open_photographs(recipe, split, background), split, valid, coco)
+    split = _with_lessons(recipe, split, out, taught)
+    run.train(open_photographs(recipe, split, background, recipe.street.classes), split, valid, coco)
     return finish(recipe, out, valid, coco, began=began, batches=run.progress.total)
 
 
@@ -145,7 +151,24 @@ def _data(recipe: Recipe) -> tuple[LabelledSet, LabelledSet, LabelledSet | None,
     valid = read_split(recipe.data.garbage, "val")
     coco = None if recipe.data.coco is None else read_split(recipe.data.coco, "val")
     background = [example for folder in recipe.data.background for example in read_background(folder)]
+    background += lessons.read_sets(recipe.data.street, recipe.street.classes, len(split.names))
     return split, valid, coco, background
+
+
+def _with_lessons(recipe: Recipe, split: LabelledSet, out: Path, taught: Sequence[int]) -> LabelledSet:
+    """The photographs with what the base model sees on them of the classes taught; looked at once a training."""
+    if not taught:
+        return split
+    file = out / SEEN
+    if file.is_file():
+        seen: lessons.Seen = json.loads(file.read_text(encoding="utf-8"))
+    else:
+        base = from_checkpoints(recipe.start.street, recipe.start.garbage, len(split.names))
+        seen = lessons.seen_by(_torch_predict(base, "street"), split.pictures, recipe, taught)
+        file.write_text(json.dumps(seen), encoding="utf-8")
+    first = len(split.names)
+    both = (lessons.joined(one, *of, first) for one, of in zip(split.pictures, seen, strict=True))
+    return LabelledSet(split.names, tuple(both))
 
 
 def _metadata(recipe: Recipe, street: list[str], garbage: tuple[str, ...]) -> dict[str, Any]:
