@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.streams.waiting import looks
 from vision.core.errors import ConfigError, SourceRefusedError
-from vision.core.frames import TimeSource
+from vision.core.frames import Later, TimeSource
 from vision.core.registry import Camera, SourceKind
 from vision.streams.factory import open_source
 from vision.streams.files import FileSource
@@ -23,7 +24,6 @@ def test_clip_gives_its_looks_in_scene_time(footage: Path, clock: ManualClock) -
         [0, 1, 2, 3, 4, 5], abs=0.05
     )
     assert frames[0].image.shape == (120, 160, 3)
-    assert frames[0].full is None
 
 
 def test_real_pace_sleeps_by_the_clock_and_fast_does_not(footage: Path) -> None:
@@ -39,11 +39,19 @@ def test_loop_runs_on_in_scene_time(footage: Path, clock: ManualClock) -> None:
     assert [frame.seq for frame in frames] == list(range(14))
 
 
-def test_full_picture_only_when_asked(footage: Path, clock: ManualClock) -> None:
-    frame = looks(FileSource(clip_camera(footage / "small.mp4", keep_full="true"), clock, look_px=160), 1)[0]
-    assert frame.best.shape == (240, 320, 3)
+def test_full_picture_is_there_when_it_is_wanted(footage: Path, clock: ManualClock) -> None:
+    kept = looks(FileSource(clip_camera(footage / "small.mp4", keep_full="true"), clock, look_px=160), 3)
+    later = looks(FileSource(clip_camera(footage / "small.mp4"), clock, look_px=160), 3)
+    for one, other in zip(kept, later, strict=True):
+        assert isinstance(one.full, np.ndarray)
+        assert isinstance(other.full, Later)
+        assert one.best.shape == (240, 320, 3)
+        assert np.array_equal(one.best, other.best)
+        assert other.best is other.best  # made once
     never_enlarged = looks(FileSource(clip_camera(footage / "small.mp4"), clock, look_px=4000), 1)[0]
     assert never_enlarged.image.shape == (240, 320, 3)
+    assert never_enlarged.full is None
+    assert never_enlarged.best is never_enlarged.image
 
 
 def test_missing_clip_and_not_a_clip(tmp_path: Path, clock: ManualClock) -> None:

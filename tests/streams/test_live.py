@@ -17,7 +17,7 @@ from tests.conftest import absent
 from tests.streams.waiting import eventually, looks
 from vision.core.clock import SystemClock
 from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
-from vision.core.frames import Frame, Image, TimeSource
+from vision.core.frames import Frame, Image, Later, TimeSource
 from vision.core.registry import Camera, SourceKind
 from vision.sandbox.camera_footage import street_clip
 from vision.sandbox.camera_replay import ReplayServer
@@ -52,6 +52,19 @@ def test_look_is_the_same_picture_as_in_the_file(replay: ReplayServer, footage: 
     filed = looks(FileSource(clip, ManualClock()), 20)
     # Joined after the first keyframe, or at it: the first look is one of the file's keyframes, pixel for pixel.
     assert any(np.array_equal(live[0].image, frame.image) for frame in filed)
+
+
+@pytest.mark.parametrize("name", [CLIP, "hevc.mp4"])
+def test_a_look_is_had_in_full_when_it_is_wanted(replay: ReplayServer, footage: Path, name: str) -> None:
+    live = looks(LiveSource(camera(replay.url(name, at=0, keep="same")), SystemClock(), look_px=160), 2)
+    clip = Camera("f", str(footage / name), SourceKind.FILE, sample_s=0.04, options=(("pace", "fast"),))
+    filed = looks(FileSource(clip, ManualClock()), 90)
+    assert live[0].image.shape == (120, 160, 3)
+    assert isinstance(live[0].full, Later)
+    assert live[0].best.shape == (240, 320, 3)
+    # Deblocked as in the file, which the look itself is not.
+    assert any(np.array_equal(live[0].best, frame.image) for frame in filed)
+    assert live[0].best is live[0].best
 
 
 @pytest.mark.parametrize("name", [CLIP, "hevc.mp4"])

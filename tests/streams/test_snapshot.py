@@ -13,6 +13,7 @@ import pytest
 
 from vision.core.clock import SystemClock
 from vision.core.errors import ConfigError, SourceError, SourceRefusedError, SourceTimeoutError
+from vision.core.frames import Later
 from vision.core.jpeg import is_whole
 from vision.core.registry import Camera, SourceKind
 from vision.streams.factory import open_source
@@ -136,9 +137,16 @@ def test_the_look_is_the_same_picture_with_and_without_the_full_one() -> None:
     small, full = (JpegReader(640, keep_full=keep).look(JPEG) for keep in (False, True))
     assert small is not None
     assert full is not None
-    assert full[1] is not None
+    assert isinstance(full[1], np.ndarray)
     assert full[1].shape == (1080, 1920, 3)
     assert np.abs(full[1].astype(int) - PICTURE).mean() < 2
+    assert isinstance(small[1], Later)
+    wanted = small[1].get()
+    assert wanted is not None
+    assert np.array_equal(wanted, full[1])
+    never_larger = JpegReader(4000, keep_full=False).look(JPEG)
+    assert never_larger is not None
+    assert never_larger[1] is None
     assert np.abs(small[0].astype(int) - full[0]).mean() < 2
 
 
@@ -196,9 +204,10 @@ def test_a_camera_hung_otherwise_gives_upright_looks(orientation: int, order: Li
         assert (
             np.abs(cv2.resize(upright, (width, height), interpolation=cv2.INTER_AREA).astype(int) - look[0]).mean() < 2
         )
-        assert (look[1] is None) is not keep_full
-        if look[1] is not None:
-            assert np.abs(upright.astype(int) - look[1]).mean() < 2
+        assert isinstance(look[1], Later) is not keep_full
+        full = look[1].get() if isinstance(look[1], Later) else look[1]
+        assert full is not None
+        assert np.abs(upright.astype(int) - full).mean() < 2
 
 
 @pytest.mark.parametrize("shape", [(97, 131, 3), (97, 131), (1, 1, 3)])

@@ -1,8 +1,10 @@
 """A look: one picture of one view at one time, with the truth about where that time came from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,25 @@ class TimeSource(StrEnum):
     FILE = "file"  # a file's pts added to a chosen start
 
 
+class Later:
+    """A picture that is made when somebody wants it, once; from any thread.
+
+    Most looks are never wanted sharper than the detector takes them, and a full picture costs ten times a look.
+    """
+
+    def __init__(self, make: Callable[[], Image | None]) -> None:
+        """`make`: the picture, or None when it cannot be had any more."""
+        self._make: Callable[[], Image | None] | None = make
+        self._made: Image | None = None
+        self._lock = Lock()
+
+    def get(self) -> Image | None:
+        with self._lock:
+            if self._make is not None:
+                self._made, self._make = self._make(), None
+            return self._made
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One look.
@@ -29,7 +50,7 @@ class Frame:
         pts_s: presentation time within the session, seconds.
         captured_at: aware UTC scene time.
         image: (H, W, 3) uint8 BGR, already scaled for the detector (never enlarged).
-        full: the same at the camera's own resolution, kept only when evidence or tiling asked for it.
+        full: the same at the camera's own resolution; None where the look is that already.
     """
 
     camera_id: str
@@ -40,7 +61,7 @@ class Frame:
     captured_at: datetime
     time_source: TimeSource
     image: Image
-    full: Image | None = None
+    full: Image | Later | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
@@ -50,5 +71,6 @@ class Frame:
 
     @property
     def best(self) -> Image:
-        """The sharpest picture held: the full one where it was kept."""
-        return self.image if self.full is None else self.full
+        """The sharpest picture there is: for evidence, close looks and tiles."""
+        full = self.full.get() if isinstance(self.full, Later) else self.full
+        return self.image if full is None else full

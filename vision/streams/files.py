@@ -15,7 +15,7 @@ from vision.core.frames import Frame, TimeSource
 from vision.core.registry import Camera
 from vision.streams.ffmpeg_errors import source_error
 from vision.streams.options import source_options
-from vision.streams.picture import Scaler
+from vision.streams.picture import Scaler, held
 from vision.streams.sampling import Sampler
 
 
@@ -59,9 +59,10 @@ class FileSource:
                     return
             sampler.took(pts_s)
             image, full = self._scaler.looks(picture)
+            sharper = held(picture, image) if full is None else full
             captured_at = self._began_at + timedelta(seconds=pts_s)
             yield Frame(
-                self.camera.id, self.view_id, self.session, seq, pts_s, captured_at, TimeSource.FILE, image, full
+                self.camera.id, self.view_id, self.session, seq, pts_s, captured_at, TimeSource.FILE, image, sharper
             )
             seq += 1
 

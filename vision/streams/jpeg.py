@@ -1,10 +1,13 @@
 """Still pictures: JPEG bytes to looks, by FFmpeg's decoder, which refuses what is damaged instead of greying it."""
 
+from contextlib import suppress
+
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 
-from vision.core.frames import Image
+from vision.core.frames import Image, Later
 from vision.core.jpeg import is_whole
 from vision.streams.picture import Scaler
 
@@ -17,28 +20,45 @@ class JpegReader:
     def __init__(self, look_px: int, *, keep_full: bool) -> None:
         self._scaler = Scaler(look_px, keep_full=keep_full)
 
-    def look(self, data: bytes) -> tuple[Image, Image | None] | None:
-        """The look with its longest side at most `look_px`, and the full picture if kept; None when it is damaged.
+    def look(self, data: bytes) -> tuple[Image, Image | Later | None] | None:
+        """The look with its longest side at most `look_px`, and the full picture, which is decoded again when it is
+        wanted unless it is kept; None when it is damaged.
 
         Both stand upright: turned as the picture's EXIF orientation says (1, 3, 6 or 8; cameras do not mirror).
 
         Damaged is a picture that is cut anywhere, with or without an end marker set behind the cut, or that lacks a
         part in the middle: half of it would be grey, and everything that stands there would seem to have gone.
         """
-        if not is_whole(data):
+        picture = _decoded(data)
+        if picture is None:
             return None
+        look, full = self._scaler.looks(picture)
+        quarters = picture.rotation // 90
+        if full is not None:
+            return _turned(look, quarters), _turned(full, quarters)
+        same = look.shape[:2] == (picture.height, picture.width)
+        return _turned(look, quarters), None if same else Later(lambda: _in_full(data))
+
+
+def _in_full(data: bytes) -> Image | None:
+    picture = _decoded(data)
+    if picture is None:
+        return None
+    full, _ = Scaler(max(picture.width, picture.height), keep_full=False).looks(picture)
+    return _turned(full, picture.rotation // 90)
+
+
+def _decoded(data: bytes) -> VideoFrame | None:
+    """The whole picture of a JPEG; None when it is damaged."""
+    if is_whole(data):
         context = av.CodecContext.create("mjpeg", "r")
         assert isinstance(context, VideoCodecContext)
         context.thread_count, context.options = 1, _STRICT
-        try:
+        with suppress(av.error.FFmpegError, ValueError):
             pictures = context.decode(av.Packet(data))
-        except (av.error.FFmpegError, ValueError):
-            return None
-        if not pictures or pictures[0].is_corrupt:
-            return None
-        look, full = self._scaler.looks(pictures[0])
-        quarters = pictures[0].rotation // 90
-        return _turned(look, quarters), None if full is None else _turned(full, quarters)
+            if pictures and not pictures[0].is_corrupt:
+                return pictures[0]
+    return None
 
 
 def _turned(image: Image, quarters: int) -> Image:

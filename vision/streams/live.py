@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from vision.core.clock import Clock
 from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
-from vision.core.frames import Frame, Image, TimeSource
+from vision.core.frames import Frame, Image, Later, TimeSource
 from vision.core.registry import Camera
 from vision.streams.decoding import Decode, DecodePool, shared_pool
 from vision.streams.health import SourceFigures
@@ -230,6 +230,7 @@ class LiveSource:
             self._failing_since_s = now_s if self._failing_since_s is None else self._failing_since_s
             return None
         self._failing_since_s = None
+        look, full = decoded
         self._sampler.took(picture.pts_s)
         captured_at, time_source = self._captured_at(reader, picture, arrived)
         frame = Frame(
@@ -240,11 +241,23 @@ class LiveSource:
             picture.pts_s,
             captured_at,
             time_source,
-            *decoded,
+            look,
+            self._sharper(picture) if full is None else full,
         )
         self._seq += 1
         self._anchor = (captured_at, picture.ticks)
         return frame
+
+    def _sharper(self, picture: KeyPicture) -> Later:
+        """The look in full: its keyframe, a tenth of a decoded picture, is kept as long as it, and decoded again."""
+        assert self._how is not None
+        pool, how, data = self._pool, replace(self._how, keep_full=True), picture.data
+
+        def make() -> Image | None:
+            decoded = pool.decode(how, data)
+            return None if decoded is None else decoded[1]
+
+        return Later(make)
 
     def _captured_at(self, reader: PacketReader, picture: KeyPicture, arrived: datetime) -> tuple[datetime, TimeSource]:
         """The camera's own time of the picture by its last sender report, if that is believable."""

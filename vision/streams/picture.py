@@ -4,7 +4,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from vision.core.frames import Image
+from vision.core.frames import Image, Later
 
 
 def fitted(width: int, height: int, longest_px: int) -> tuple[int, int]:
@@ -37,6 +37,16 @@ class Scaler:
         if not self.keep_full:
             return image, None
         return image, image if same else _bgr(self._full, picture, picture.width, picture.height)
+
+
+def held(picture: VideoFrame, look: Image) -> Later | None:
+    """The full picture of which `look` is the small one, made BGR when it is wanted; None where that is full already.
+
+    Until then the decoder's own picture is held, 3 MB at 1080p.
+    """
+    if look.shape[:2] == (picture.height, picture.width):
+        return None
+    return Later(lambda: _bgr(VideoReformatter(), picture, picture.width, picture.height))
 
 
 def _bgr(reformatter: VideoReformatter, picture: VideoFrame, width: int, height: int) -> Image:

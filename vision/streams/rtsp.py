@@ -18,7 +18,7 @@ from vision.streams.decoding import Decode, hardware, new_context
 from vision.streams.ffmpeg_errors import source_error
 from vision.streams.health import SourceFigures
 from vision.streams.options import source_options
-from vision.streams.picture import Scaler
+from vision.streams.picture import Scaler, held
 from vision.streams.sampling import Sampler
 
 MAX_SKEW = timedelta(minutes=5)
@@ -125,8 +125,9 @@ class RtspSource:
             return
         self._sampler.took(pts_s)
         image, full = self._scaler.looks(sound[-1])
+        sharper = held(sound[-1], image) if full is None else full
         captured_at, source = _captured_at(packet, arrived)
-        yield Frame(self.camera.id, self.view_id, self.session, seq, pts_s, captured_at, source, image, full)
+        yield Frame(self.camera.id, self.view_id, self.session, seq, pts_s, captured_at, source, image, sharper)
 
     def _decoded(self, stream: VideoStream, packet: "Packet[VideoStream]") -> list[VideoFrame]:
         """Whole pictures of a keyframe that is due; or of the picture with which an intra refresh has come round."""
