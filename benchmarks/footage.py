@@ -4,7 +4,7 @@ A clip of seconds is looped, so it shows the same passers-by again and again: fi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from math import pi, sin
@@ -24,11 +24,13 @@ from vision.core.geometry import Box, Polygon
 from vision.core.ports import Detector
 from vision.core.registry import Camera, SourceKind
 from vision.detectors.change_memory import shake
+from vision.pipeline.draw import shrunk
 from vision.sandbox import injection as synthetic
 from vision.sandbox.injection import GroundPlane
 from vision.streams.files import FileSource
 from vision.testing import EPOCH, ManualClock
 
+LOOK_PX = 640
 _NOISE_PX = 512
 _SWING_S = 1800.0
 _SHAKE_S = 30.0
@@ -89,7 +91,13 @@ class Site:
 
 @dataclass(slots=True)
 class Street:
-    """A clip's looks, what is known of its ground, and who walks where in it. `seen`: what is detected in each."""
+    """A clip's looks, what is known of its ground, and who walks where in it.
+
+    Attributes:
+        pictures: looks as the detector takes them; `empty` is what they show without anybody.
+        seen: what is detected in each look.
+        sharp: the looks as filmed, where that is larger; `sharp_empty` belongs to them.
+    """
 
     site: Site
     pictures: list[Image]
@@ -97,6 +105,14 @@ class Street:
     empty: Image
     plane: GroundPlane
     seen: list[Detections]
+    sharp: list[Image] = field(default_factory=list)
+    sharp_empty: Image | None = None
+
+    def as_filmed(self, look: int) -> tuple[Image, Image]:
+        """The look's picture and the empty street, both as large as there are."""
+        if self.sharp_empty is None:
+            return self.pictures[self.index(look)], self.empty
+        return self.sharp[self.index(look)], self.sharp_empty
 
     def size(self) -> tuple[int, int]:
         return self.pictures[0].shape[1], self.pictures[0].shape[0]
@@ -162,26 +178,38 @@ def street(site: Site, folder: Path, detector: Detector) -> Street:
     if not clip.is_file():
         raise NotThereError(f"there is no clip {clip}")
     frames = looks(clip, max(0.4, min(1.0, length_s(clip) / 20)), ManualClock(EPOCH))
-    filmed = [frame.image for frame in frames if frame.pts_s >= site.from_s]
-    pictures = [under(image, 0.0, site.conditions) for image in (_steadied(filmed) if site.steadied else filmed)]
+    filmed = [frame.best for frame in frames if frame.pts_s >= site.from_s]
+    sharp = [under(image, 0.0, site.conditions) for image in (_steadied(filmed) if site.steadied else filmed)]
+    pictures = [shrunk(image, LOOK_PX) for image in sharp]
     seen = [detector.detect([picture])[0] for picture in pictures]
     people = [_people(found, picture) for found, picture in zip(seen, pictures, strict=True)]
     plane = synthetic.ground_plane([box for look in people for box in look])
-    empty = synthetic.background(pictures[:: max(1, len(pictures) // 25)])
-    return Street(site, pictures, people, empty, plane, seen)
+    every = max(1, len(pictures) // 25)
+    made = Street(site, pictures, people, synthetic.background(pictures[::every]), plane, seen)
+    if sharp[0].shape != pictures[0].shape:
+        made.sharp, made.sharp_empty = sharp, synthetic.background(sharp[::every])
+    return made
 
 
 def looped(where: Street, length_s: float, every_s: float, conditions: Conditions = AS_FILMED) -> Iterator[Frame]:
     """Looks every `every_s` of scene time, to and fro through the clip as often as it takes, under `conditions`."""
     for look in range(int(length_s / every_s) + 1):
-        yield frame_of(
-            where, look, look * every_s, under(where.pictures[where.index(look)], look * every_s, conditions)
-        )
+        sharp, _empty = where.as_filmed(look)
+        if conditions == AS_FILMED:
+            yield _frame(where, look, look * every_s, where.pictures[where.index(look)], sharp)
+        else:
+            yield frame_of(where, look, look * every_s, under(sharp, look * every_s, conditions))
 
 
 def frame_of(where: Street, look: int, now_s: float, picture: Image) -> Frame:
+    """The look that a worker gets of a picture as large as the camera films it."""
+    return _frame(where, look, now_s, shrunk(picture, LOOK_PX), picture)
+
+
+def _frame(where: Street, look: int, now_s: float, image: Image, full: Image) -> Frame:
     captured_at = EPOCH + timedelta(seconds=now_s)
-    return Frame(where.site.clip, "main", 0, look, now_s, captured_at, TimeSource.FILE, picture)
+    sharper = None if full.shape == image.shape else full
+    return Frame(where.site.clip, "main", 0, look, now_s, captured_at, TimeSource.FILE, image, sharper)
 
 
 def under(picture: Image, now_s: float, conditions: Conditions) -> Image:
@@ -224,11 +252,17 @@ def _shaken(picture: Image, now_s: float, reach_px: float) -> Image:
 
 
 def _noise(shape: tuple[int, int], now_s: float) -> NDArray[np.float32]:
-    """(H, W, 1) of standard deviation 1: one field, begun elsewhere at every look."""
+    """(H, W, 1) of standard deviation 1: one field, begun elsewhere at every look.
+
+    As coarse as a look's pixels, so that a larger picture made small is no less noisy than before.
+    """
     random = Random(int(now_s * 10))
     rolled = np.roll(_field(), (random.randrange(_NOISE_PX), random.randrange(_NOISE_PX)), axis=(0, 1))
-    times = -(-shape[0] // _NOISE_PX), -(-shape[1] // _NOISE_PX)
-    return np.tile(rolled, times)[: shape[0], : shape[1], None]
+    scale = min(1.0, LOOK_PX / max(shape))
+    height, width = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+    field_of_look = np.tile(rolled, (-(-height // _NOISE_PX), -(-width // _NOISE_PX)))[:height, :width]
+    enlarged = cv2.resize(field_of_look, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(enlarged, np.float32)[..., None]
 
 
 @lru_cache(maxsize=1)

@@ -108,8 +108,8 @@ def episode(where: Street, thing: Injection, length_s: float, every_s: float) ->
     """Looks every `every_s` of scene time; the thing stands there from its start to its end."""
     for frame in footage.looped(where, length_s, every_s):
         if thing.start_s <= frame.pts_s < thing.end_s:
-            people = where.people[where.index(frame.seq)]
-            picture = synthetic.paste(frame.image, thing, where.plane, where.empty, people)
+            sharp, empty = where.as_filmed(frame.seq)
+            picture = synthetic.paste(sharp, thing, where.plane, empty, where.people[where.index(frame.seq)])
             yield footage.frame_of(where, frame.seq, frame.pts_s, picture)
         else:
             yield frame

@@ -124,6 +124,18 @@ def test_an_episode_shows_the_thing_from_its_start_to_its_end() -> None:
     assert shown == [False, False, True, True, False, False, False]
 
 
+def test_what_is_filmed_larger_is_pasted_into_and_looked_at_closely_as_filmed() -> None:
+    where = street()
+    where.sharp_empty = cv2.resize(EMPTY, (1920, 1080)).astype(np.uint8)
+    where.sharp = [where.sharp_empty.copy() for _ in where.pictures]
+    frames = list(inject.episode(where, THING, 30, 5))
+    assert all(frame.image.shape == (360, 640, 3) and frame.best.shape == (1080, 1920, 3) for frame in frames)
+    assert frames[0].image is where.pictures[0]  # so that what was seen in it is known
+    small, large = red(frames[2].image).mean(), red(frames[2].best).mean()
+    assert small == pytest.approx(large, rel=0.1)
+    assert small > 0
+
+
 def test_a_short_clip_is_walked_to_and_fro() -> None:
     assert [street().index(i) for i in range(10)] == [0, 1, 2, 3, 4, 3, 2, 1, 0, 1]
     assert street(1).index(7) == 0
