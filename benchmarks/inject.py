@@ -46,6 +46,7 @@ _EMPTY_S = 100.0
 _AFTER_DWELL_S = 120.0
 _LEAST_HEIGHT_PX = 18
 _LARGE_PX = 32
+_FINE = 0.7  # pixels of a cut-out for each that it would take in the picture as filmed
 _CAMPUS = Site("campus_road_high_80s.mp4", ((0.15, 0.47), (0.68, 0.40), (0.93, 0.62), (0.85, 0.95), (0.50, 0.95)))
 _SHOPPING = Site("shopping_street_1080p_4s.mp4", ((0.30, 0.55), (0.62, 0.45), (0.80, 0.55), (0.80, 0.95), (0.25, 0.95)))
 _CAR_PARK = Site("carpark_cyclist_38s.mp4", ((0.10, 0.30), (0.90, 0.30), (0.90, 0.90), (0.10, 0.90)), steadied=True)
@@ -105,11 +106,18 @@ def place(where: Street, cutout: Cutout, random: Random, span_s: tuple[float, fl
 
 
 def episode(where: Street, thing: Injection, length_s: float, every_s: float) -> Iterator[Frame]:
-    """Looks every `every_s` of scene time; the thing stands there from its start to its end."""
+    """Looks every `every_s` of scene time; the thing stands there from its start to its end.
+
+    It is put into the picture as filmed, or into the look where the cut-out has too few pixels for that: enlarged, it
+    would be blurred as nothing that stands in a sharp street is.
+    """
+    high = synthetic.box_of(thing, where.plane, where.size())
+    sharp_px = (high[3] - high[1]) * where.as_filmed(0)[0].shape[0]
+    fine = thing.cutout.bgra.shape[0] >= _FINE * sharp_px
     for frame in footage.looped(where, length_s, every_s):
         if thing.start_s <= frame.pts_s < thing.end_s:
-            sharp, empty = where.as_filmed(frame.seq)
-            picture = synthetic.paste(sharp, thing, where.plane, empty, where.people[where.index(frame.seq)])
+            picture, empty = where.as_filmed(frame.seq) if fine else (frame.image, where.empty)
+            picture = synthetic.paste(picture, thing, where.plane, empty, where.people[where.index(frame.seq)])
             yield footage.frame_of(where, frame.seq, frame.pts_s, picture)
         else:
             yield frame

@@ -33,8 +33,8 @@ PLANE = GroundPlane(0.3, 0.1)
 NOBODY: tuple[Box, ...] = ()
 
 
-def cutout(kind: str = "carton") -> Cutout:
-    bgra = np.zeros((100, 80, 4), np.uint8)
+def cutout(kind: str = "carton", rows: int = 100) -> Cutout:
+    bgra = np.zeros((rows, rows * 4 // 5, 4), np.uint8)
     bgra[..., 2], bgra[..., 3] = 200, 255
     return Cutout("red", kind, bgra)
 
@@ -125,15 +125,19 @@ def test_an_episode_shows_the_thing_from_its_start_to_its_end() -> None:
 
 
 def test_what_is_filmed_larger_is_pasted_into_and_looked_at_closely_as_filmed() -> None:
-    where = street()
+    where, fine = street(), Injection(cutout(rows=600), (0.5, 0.8), 10, 20)
     where.sharp_empty = cv2.resize(EMPTY, (1920, 1080)).astype(np.uint8)
     where.sharp = [where.sharp_empty.copy() for _ in where.pictures]
-    frames = list(inject.episode(where, THING, 30, 5))
+    frames = list(inject.episode(where, fine, 30, 5))
     assert all(frame.image.shape == (360, 640, 3) and frame.best.shape == (1080, 1920, 3) for frame in frames)
     assert frames[0].image is where.pictures[0]  # so that what was seen in it is known
     small, large = red(frames[2].image).mean(), red(frames[2].best).mean()
     assert small == pytest.approx(large, rel=0.1)
     assert small > 0
+    coarse = list(inject.episode(where, Injection(cutout(rows=20), (0.5, 0.8), 10, 20), 30, 5))
+    assert coarse[0].best.shape == (1080, 1920, 3)
+    assert coarse[2].best is coarse[2].image  # its few pixels are not enlarged
+    assert red(coarse[2].image).any()
 
 
 def test_a_short_clip_is_walked_to_and_fro() -> None:
