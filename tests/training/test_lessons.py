@@ -65,7 +65,7 @@ def test_a_lesson_teaches_what_is_there_and_nothing_else(teaching: Recipe, tmp_p
         "batch_idx": torch.tensor([1.0]),
     }
     lesson = run._lessons[0].of(raw, told)
-    lesson.loss.backward()
+    lesson.loss.backward()  # type: ignore[no-untyped-call]  # torch's stub lacks it
     pulled = raw.scores.grad
     assert pulled is not None
     assert pulled[:, [k for k in range(80) if k != PLACES[MOTORCYCLE]]].abs().max() == 0
