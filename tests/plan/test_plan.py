@@ -104,8 +104,11 @@ def test_what_is_only_assumed_is_said() -> None:
 
 def test_a_clip_takes_what_its_stream_takes() -> None:
     thin, thick = planned(Group(kbit_s=500)), planned(Group(kbit_s=4000))
-    assert thick.evidence_gb > 5 * thin.evidence_gb
+    assert thick.evidence_gb > 4 * thin.evidence_gb  # the pictures are as large in both
     assert planned(Group(kind="snapshot")).evidence_gb < thin.evidence_gb
+    small, wide = (planned(Group(kind="snapshot", width=px, height=px // 2)).evidence_gb for px in (640, 1920))
+    assert wide / small == pytest.approx(4.4, rel=0.02)  # as weighed: 223 kB and 51
+    assert planned(Group(kind="snapshot", width=320, height=160)).evidence_gb == small
 
 
 def test_headroom_and_spares_are_on_top() -> None:
