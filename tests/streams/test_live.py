@@ -67,6 +67,19 @@ def test_a_look_is_had_in_full_when_it_is_wanted(replay: ReplayServer, footage: 
     assert live[0].best is live[0].best
 
 
+def test_the_look_serves_where_no_decoder_is_left_for_the_full_picture(replay: ReplayServer) -> None:
+    class Busy(DecodePool):
+        def decode(self, how: Decode, data: bytes | bytearray) -> tuple[Image, Image | None] | None:
+            if how.keep_full:
+                raise NotThereError("no decoder left")
+            return super().decode(how, data)
+
+    pool = Busy(1)
+    (look,) = looks(LiveSource(camera(replay.url(CLIP)), SystemClock(), look_px=160, pool=pool), 1)
+    assert look.best is look.image
+    pool.close()
+
+
 @pytest.mark.parametrize("name", [CLIP, "hevc.mp4"])
 def test_joins_in_mid_stream_and_takes_every_keyframe(replay: ReplayServer, name: str) -> None:
     source = LiveSource(camera(replay.url(name)), SystemClock(), look_px=160)

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from vision.core.clock import Clock
 from vision.core.errors import NotThereError, SourceError, SourceRefusedError, SourceTimeoutError
 from vision.core.frames import Frame, Image, Later, TimeSource
@@ -21,6 +23,8 @@ from vision.streams.ring import PacketRing
 from vision.streams.rtcp import receiver_report, ticks_between
 from vision.streams.rtsp_client import RtspClient
 from vision.streams.sampling import Sampler
+
+log = structlog.get_logger()
 
 MAX_SKEW = timedelta(seconds=10)
 """A camera whose clock is further off than this is not believed: its looks get their arrival time."""
@@ -254,7 +258,11 @@ class LiveSource:
         pool, how, data = self._pool, replace(self._how, keep_full=True), picture.data
 
         def make() -> Image | None:
-            decoded = pool.decode(how, data)
+            try:
+                decoded = pool.decode(how, data)
+            except NotThereError as error:  # a device has no decoder left for a second way: the look must do
+                log.warning("full_picture_not_decoded", camera=self.camera.id, reason=str(error))
+                return None
             return None if decoded is None else decoded[1]
 
         return Later(make)
