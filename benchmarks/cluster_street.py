@@ -28,8 +28,9 @@ from vision.core.findings import Finding, FindingObject, FindingState, Subtype, 
 from vision.core.frames import Frame, Image, TimeSource
 from vision.core.registry import Camera, View
 from vision.detectors.batcher import Batcher
+from vision.pipeline.parts import Parts
 from vision.pipeline.spool import Spool
-from vision.pipeline.worker import Parts, Worker
+from vision.pipeline.worker import Worker
 from vision.storage.blobs import ObjectBlobs
 from vision.storage.board import Board
 from vision.storage.bus import RedisBus

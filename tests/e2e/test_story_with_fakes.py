@@ -26,9 +26,10 @@ from vision.hub.runtime import Hub
 from vision.hub.surroundings import CitySurroundings
 from vision.incidents.ladder import DEFAULT_LADDERS, Action, Rung
 from vision.pipeline.guarded import GuardedAnalyser
+from vision.pipeline.parts import Parts
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
-from vision.pipeline.worker import Parts, Worker
+from vision.pipeline.worker import Worker
 from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus
 from vision.storage.tables import CaseRow, IncidentRow, LogRow

@@ -18,9 +18,10 @@ from vision.core.findings import Finding
 from vision.core.ports import FrameSource
 from vision.core.registry import Camera, View
 from vision.pipeline.guarded import GuardedAnalyser
+from vision.pipeline.parts import Parts
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
-from vision.pipeline.worker import Parts, Worker
+from vision.pipeline.worker import Worker
 from vision.rules.settings import RuleSettings
 from vision.sandbox.camera_footage import street_clip
 from vision.sandbox.camera_replay import ReplayServer

@@ -19,9 +19,10 @@ from vision.core.frames import Image
 from vision.core.registry import Camera, View
 from vision.detectors.letterbox import check_image
 from vision.pipeline.guarded import GuardedAnalyser
+from vision.pipeline.parts import Parts
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.spool import Spool
-from vision.pipeline.worker import Parts, Worker
+from vision.pipeline.worker import Worker
 from vision.rules.book import lacking
 from vision.rules.settings import RuleSettings
 from vision.storage.bus import MemoryBus

@@ -20,11 +20,12 @@ from vision.core.registry import Camera, View
 from vision.logs import configure
 from vision.pipeline.guarded import GuardedAnalyser
 from vision.pipeline.models import Exchange, Model, ModelFollower
+from vision.pipeline.parts import Parts
 from vision.pipeline.previews import LONGEST_PX, Previews
 from vision.pipeline.scene import SceneAnalyser
 from vision.pipeline.shadow import Shadow
 from vision.pipeline.spool import Spool
-from vision.pipeline.worker import Parts, Worker
+from vision.pipeline.worker import Worker
 from vision.rules.book import lacking, needed_classes
 from vision.rules.settings import BikeSettings, GarbageSettings, OutOfStoreSettings, RuleSettings
 from vision.storage.blobs import ObjectBlobs
